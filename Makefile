@@ -1,0 +1,98 @@
+# The front door. Each target is one line of `make help`; the work is done by the modules called.
+PYTHON ?= python3
+STATE := $(shell $(PYTHON) -m docker.doctor)
+BASE := $(STATE)/venv/base/bin/python
+DEV := $(STATE)/venv/dev/bin
+FLINK := $(STATE)/venv/flink/bin/python
+UV := $(STATE)/venv/tools/bin/uv
+SETUP := $(PYTHON) -m docker.bootstrap setup
+STACK := $(BASE) -m docker.stack
+# Clients of the local stack learn its addresses and folders from it.
+WITH_STACK = eval "$$($(STACK) env)" &&
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-long soak bench setup doctor up down status logs env jobs sql \
+	check-sql lint format lock test-udfs open clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+demo: ## everything at once: stack, exchange, connectors, jobs, live terminal, final check
+	@$(SETUP)
+	@$(BASE) -m docker.demo
+
+test: ## lint, unit and integration tests, closed by one summed line
+	@$(SETUP) --no-ports
+	@$(DEV)/python -m tests.run
+
+test-long: ## the long tests: full chaos, all kills, large proofs
+	@$(SETUP) --no-ports
+	@$(DEV)/python -m tests.run --long
+
+soak: ## the demo for SOAK_SECONDS (3600), closed by its check of every window
+	@$(SETUP)
+	@DEMO_SECONDS=$(or $(SOAK_SECONDS),3600) $(BASE) -m docker.demo
+
+bench: ## measure: parse path, socket to Kafka, Kafka to bars
+	@$(SETUP) --no-ports
+	@$(STACK) up
+	@$(WITH_STACK) for name in parse publish bars; do \
+		$(DEV)/python -m tests.benchmarks.$$name || exit 1; done
+
+setup: ## install environments and jars into the state folder
+	@$(SETUP) --no-ports
+
+doctor: ## say what this machine lacks and how to cure it
+	@$(PYTHON) -m docker.bootstrap doctor
+
+up: ## start Kafka, PostgreSQL and Flink
+	@$(SETUP)
+	@$(STACK) up
+
+down: ## stop them in order
+	@$(STACK) down
+
+status: ## pid, port, health and memory of each service
+	@$(STACK) status
+
+logs: ## follow the log of SERVICE=kafka|postgres|jobmanager|taskmanager
+	@$(STACK) logs $(or $(SERVICE),$(error say which: make logs SERVICE=kafka)) -f
+
+env: ## addresses of the stack for a shell: eval "$(make -s env)"
+	@$(STACK) env
+
+jobs: ## the Flink jobs and their state
+	@$(WITH_STACK) $(FLINK) -m flink_jobs status
+
+sql: ## the Flink SQL client with all tables declared
+	@$(WITH_STACK) $(FLINK) -m flink_jobs sources > $(STATE)/sources.sql
+	@$(WITH_STACK) bash $$FLINK_HOME/bin/sql-client.sh -i $(STATE)/sources.sql \
+		-hist $(STATE)/sql-history
+
+check-sql: ## lint and plan every model, run its cases
+	@$(SETUP) --no-ports
+	@$(DEV)/sqlfluff lint sql
+	@$(FLINK) -m flink_jobs check
+
+lint: ## ruff, mypy, import contracts, sqlfluff
+	@$(SETUP) --no-ports
+	@$(DEV)/python -m tests.run --only lint
+
+format: ## let ruff put the code in order
+	@$(DEV)/ruff check -q --fix . ; $(DEV)/ruff format -q .
+
+lock: ## compile requirements/*.in into pinned, hashed *.txt (UPGRADE=1 takes newer versions)
+	@for name in tools base dev flink; do \
+		UV_CACHE_DIR=$(STATE)/cache/uv $(UV) pip compile -q --universal --python-version 3.11 \
+			--generate-hashes --no-header --no-emit-index-url $(if $(UPGRADE),--upgrade) \
+			-o requirements/$$name.txt requirements/$$name.in || exit 1; done
+
+test-udfs: ## plain pytest on the Python functions of SQL, without Kafka or Flink
+	@$(DEV)/python -m pytest -q tests/flink_jobs/udfs
+
+open: ## where to look: Flink's page, metrics
+	@$(STACK) where
+
+clean: ## stop everything, remove the state folder and what lies outside it
+	@if [ -x $(BASE) ]; then $(STACK) clean; fi
+	@$(PYTHON) -m docker.bootstrap clean

@@ -1,0 +1,1 @@
+"""Market data from exchanges to Kafka: connect, normalise, publish."""

@@ -1,0 +1,136 @@
+"""Binance spot: addresses, limits and REST answers. Its frames are read by `binance_parser`.
+
+Sources: binance-spot-api-docs, web-socket-streams.md and rest-api.md (2026-07).
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+from urllib.parse import quote, urlencode
+
+from connectors import symbols as names
+from connectors.events import SCHEMA_VERSION, Trade
+from connectors.exchanges import checks
+from connectors.exchanges.base import (
+    MAX_FUTURE,
+    DeadLetter,
+    Instrument,
+    Limits,
+    ResponseError,
+    Subscription,
+    Venue,
+)
+from connectors.exchanges.binance_frames import trade_fields
+from connectors.exchanges.binance_parser import NAME, BinanceParser
+
+PAGE = 1000
+"""Most trades of one answer."""
+
+
+class Binance(Venue):
+    """Binance spot. Trade ids rise by one per symbol."""
+
+    name = NAME
+    limits: ClassVar[Limits] = Limits(
+        subscriptions=1024,
+        messages_per_second=4.0,  # 5 are allowed, and pongs count
+        silence=60.0,
+        stale={"trades": 60.0, "quotes": 30.0, "books": 30.0, "candles": 10.0},
+        renew=23 * 3600.0,  # cut at 24 h
+        ping_interval=None,  # the server pings every 20 s
+        ping_timeout=60.0,
+        rest_interval=0.3,  # historicalTrades weighs 25 of 6,000 a minute
+    )
+
+    def native_symbol(self, symbol: str) -> str:
+        """Return ``BTCUSDT`` for ``BTC-USDT``."""
+        return names.join(symbol)
+
+    def ws_url(self, subscriptions: Sequence[Subscription], base: str) -> str:
+        """Return the address of the combined stream; subscriptions follow as requests."""
+        return f"{base.rstrip('/')}/stream"
+
+    def parser(
+        self, instruments: Iterable[Instrument], source: str, max_future: int = MAX_FUTURE
+    ) -> BinanceParser:
+        """Return the protocol state of a new connection."""
+        return BinanceParser(instruments, source, max_future)
+
+    def instruments_request(self, symbols: Sequence[str], rest_base: str) -> str:
+        """Return the URL of ``exchangeInfo`` for these symbols."""
+        natives = ",".join(f'"{self.native_symbol(symbol)}"' for symbol in symbols)
+        return f"{rest_base.rstrip('/')}/api/v3/exchangeInfo?symbols={quote(f'[{natives}]')}"
+
+    def parse_instruments(self, body: bytes, symbols: Sequence[str]) -> list[Instrument]:
+        """Read ``exchangeInfo``: tick from PRICE_FILTER, lot from LOT_SIZE."""
+        listed = checks.rows(body, "symbols", NAME)
+        by_native = {row.get("symbol"): row for row in listed}
+        found, faults = [], []
+        for symbol in symbols:
+            native = self.native_symbol(symbol)
+            try:
+                row = by_native.get(native)
+                if row is None:
+                    raise checks.Reject("symbol", "not listed")
+                filters = checks.items(row.get("filters"), "filters")
+                tick = checks.price(_filter(filters, "PRICE_FILTER", "tickSize"), "tick size")
+                lot = checks.size(_filter(filters, "LOT_SIZE", "stepSize"), "lot size")
+                found.append(Instrument(symbol, native, tick, lot))
+            except checks.Reject as reject:
+                faults.append(f"{symbol}: {reject.detail}")
+        if faults:
+            raise ResponseError(f"{NAME}: " + "; ".join(faults))
+        return found
+
+    def trades_request(
+        self, instrument: Instrument, from_id: int, to_id: int | None, rest_base: str
+    ) -> str:
+        """Return the URL of the oldest page of the range (``historicalTrades`` ascends)."""
+        limit = PAGE if to_id is None else max(1, min(PAGE, to_id - from_id + 1))
+        query = {"symbol": instrument.native_symbol, "fromId": from_id, "limit": limit}
+        return f"{rest_base.rstrip('/')}/api/v3/historicalTrades?{urlencode(query)}"
+
+    def parse_trades(
+        self,
+        body: bytes,
+        instrument: Instrument,
+        ts_recv: int,
+        source: str,
+        max_future: int = MAX_FUTURE,
+    ) -> list[Trade | DeadLetter]:
+        """Read ``historicalTrades`` rows: id, price, qty, time (ms), isBuyerMaker."""
+        symbol, native = instrument.symbol, instrument.native_symbol
+        page: list[Trade | DeadLetter] = []
+        for row in checks.rows(body, None, NAME):
+            try:
+                time = checks.milliseconds(row.get("time"), ts_recv, max_future)
+                head: checks.Head = (
+                    NAME,
+                    symbol,
+                    native,
+                    time,
+                    ts_recv,
+                    source,
+                    "venue",
+                    SCHEMA_VERSION,
+                )
+                page.append(Trade(*head, *trade_fields(row, "id", "price", "qty", "isBuyerMaker")))
+            except checks.Reject as reject:
+                raw = checks.raw(row)
+                page.append(DeadLetter(reject.reason, reject.detail, symbol, "trades", raw))
+        return checks.ascending(page)
+
+    def rest_of_range(
+        self, page: Sequence[Trade | DeadLetter], from_id: int, to_id: int | None
+    ) -> tuple[int, int | None] | None:
+        """Return what follows the page's last trade. Up to now: a page not full is the end."""
+        last = max((one.trade_seq for one in page if isinstance(one, Trade)), default=-1)
+        if last < from_id or (last >= to_id if to_id is not None else len(page) < PAGE):
+            return None
+        return last + 1, to_id
+
+
+def _filter(filters: list[object], kind: str, name: str) -> object:
+    for one in filters:
+        if isinstance(one, dict) and one.get("filterType") == kind:
+            return one.get(name)
+    raise checks.Reject("malformed", f"no {kind}")

@@ -1,0 +1,142 @@
+"""Coinbase Advanced Trade: addresses, limits and REST answers. `coinbase_parser` reads its frames.
+
+Sources: Coinbase developer documentation, Advanced Trade (products) and Exchange (trades by id),
+2026. Both APIs show the same market with the same trade ids; only the Exchange API pages by id.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+from urllib.parse import quote, urlencode
+
+from connectors import symbols as names
+from connectors.events import SCHEMA_VERSION, Trade
+from connectors.exchanges import checks
+from connectors.exchanges.base import (
+    MAX_FUTURE,
+    DeadLetter,
+    Instrument,
+    Limits,
+    ResponseError,
+    Subscription,
+    Venue,
+)
+from connectors.exchanges.coinbase_frames import trade_fields
+from connectors.exchanges.coinbase_parser import NAME, CoinbaseParser
+from connectors.exchanges.times import micros
+
+PAGE = 1000
+"""Most trades of one answer."""
+
+
+class Coinbase(Venue):
+    """Coinbase Advanced Trade. Trade ids rise by one per product."""
+
+    name = NAME
+    limits: ClassVar[Limits] = Limits(
+        subscriptions=1000,
+        messages_per_second=7.0,  # 8 are allowed
+        silence=10.0,  # a heartbeat comes every second
+        stale={"trades": 60.0, "quotes": 30.0, "books": 30.0},
+        renew=23 * 3600.0,
+        ping_interval=20.0,
+        ping_timeout=20.0,
+        rest_interval=0.15,  # 10 a second are allowed
+    )
+
+    def native_symbol(self, symbol: str) -> str:
+        """Return ``BTC-USD`` for ``BTC-USD``, if it is a symbol."""
+        return names.join(symbol, "-")
+
+    def ws_url(self, subscriptions: Sequence[Subscription], base: str) -> str:
+        """Return the address; subscriptions follow as requests."""
+        return base
+
+    def parser(
+        self, instruments: Iterable[Instrument], source: str, max_future: int = MAX_FUTURE
+    ) -> CoinbaseParser:
+        """Return the protocol state of a new connection."""
+        return CoinbaseParser(instruments, source, max_future)
+
+    def instruments_request(self, symbols: Sequence[str], rest_base: str) -> str:
+        """Return the URL of Advanced Trade's public product list."""
+        wanted = "&".join(f"product_ids={quote(self.native_symbol(one))}" for one in symbols)
+        return f"{rest_base.rstrip('/')}/api/v3/brokerage/market/products?{wanted}"
+
+    def parse_instruments(self, body: bytes, symbols: Sequence[str]) -> list[Instrument]:
+        """Read the product list: tick is ``price_increment``, lot is ``base_increment``."""
+        by_native = {row.get("product_id"): row for row in checks.rows(body, "products", NAME)}
+        found, faults = [], []
+        for symbol in symbols:
+            native = self.native_symbol(symbol)
+            try:
+                row = by_native.get(native)
+                if row is None:
+                    raise checks.Reject("symbol", "not listed")
+                tick = checks.price(
+                    row.get("price_increment") or row.get("quote_increment"), "tick size"
+                )
+                lot = checks.size(row.get("base_increment"), "lot size")
+                found.append(Instrument(symbol, native, tick, lot))
+            except checks.Reject as reject:
+                faults.append(f"{symbol}: {reject.detail}")
+        if faults:
+            raise ResponseError(f"{NAME}: " + "; ".join(faults))
+        return found
+
+    def trades_request(
+        self, instrument: Instrument, from_id: int, to_id: int | None, rest_base: str
+    ) -> str:
+        """Return the URL of the newest page of the range: ``after`` means ids below it.
+
+        ``rest_base`` is the Exchange API's.
+        """
+        limit = PAGE if to_id is None else max(1, min(PAGE, to_id - from_id + 1))
+        query = {"limit": limit} if to_id is None else {"limit": limit, "after": to_id + 1}
+        product = quote(instrument.native_symbol)
+        return f"{rest_base.rstrip('/')}/products/{product}/trades?{urlencode(query)}"
+
+    def parse_trades(
+        self,
+        body: bytes,
+        instrument: Instrument,
+        ts_recv: int,
+        source: str,
+        max_future: int = MAX_FUTURE,
+    ) -> list[Trade | DeadLetter]:
+        """Read rows of time, trade_id, price, size and side (the maker's), newest first."""
+        symbol, native = instrument.symbol, instrument.native_symbol
+        page: list[Trade | DeadLetter] = []
+        for row in checks.rows(body, None, NAME):
+            try:
+                time = checks.event_time(_micros(row.get("time")), ts_recv, max_future)
+                head: checks.Head = (
+                    NAME,
+                    symbol,
+                    native,
+                    time,
+                    ts_recv,
+                    source,
+                    "venue",
+                    SCHEMA_VERSION,
+                )
+                page.append(Trade(*head, *trade_fields(row)))
+            except checks.Reject as reject:
+                raw = checks.raw(row)
+                page.append(DeadLetter(reject.reason, reject.detail, symbol, "trades", raw))
+        return checks.ascending(page)
+
+    def rest_of_range(
+        self, page: Sequence[Trade | DeadLetter], from_id: int, to_id: int | None
+    ) -> tuple[int, int | None] | None:
+        """Return what precedes the page's first trade; an empty page is the end."""
+        first = min((one.trade_seq for one in page if isinstance(one, Trade)), default=-1)
+        if first <= from_id or (to_id is not None and first > to_id):
+            return None
+        return from_id, first - 1
+
+
+def _micros(value: object) -> int:
+    try:
+        return micros(value if isinstance(value, str) else "")
+    except ValueError:
+        raise checks.Reject("time", f"not a UTC time: {checks.shown(value)}") from None

@@ -1,0 +1,129 @@
+"""Missing trades, asked for by REST: bounded pages, bounded concurrency, paced."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+import aiohttp
+from msgspec import Struct, field
+
+from connectors.backoff import delays
+from connectors.errors import retry_or_fatal
+from connectors.events import Trade
+from connectors.exchanges.base import DeadLetter, Instrument, ResponseError, Venue
+from connectors.feed.status import wall_clock
+
+logger = logging.getLogger(__name__)
+
+CONCURRENCY = 4
+TRIES = 4
+
+Page = Callable[[list[Trade]], Awaitable[None]]
+"""What takes each page as it comes."""
+
+
+class Filled(Struct):
+    """What became of one request."""
+
+    brought: int = 0
+    """Trades of the range, before duplicates are removed."""
+    rest_from: int | None = None
+    """First id that was not reached (Binance) or the start (Coinbase); None: all was asked."""
+    rest_to: int | None = None
+    cause: str = ""
+    """Why there is a rest."""
+    dead: list[DeadLetter] = field(default_factory=list)
+
+
+class GapFiller:
+    """Fetches ranges of trades.
+
+    Args:
+        session: HTTP client; the caller closes it.
+        venue: Which protocol.
+        base: REST address.
+        max_fill: Most trades per request of `fetch`.
+        max_future: As for the parser, µs.
+    """
+
+    def __init__(
+        self, session: aiohttp.ClientSession, venue: Venue, base: str, max_fill: int
+    ) -> None:
+        self._session = session
+        self._venue = venue
+        self._base = base
+        self._max_fill = max_fill
+        self._slots = asyncio.Semaphore(CONCURRENCY)
+        self._next_call = 0.0
+        self.source = f"{venue.name}-rest"
+
+    async def fetch(self, instrument: Instrument, low: int, high: int | None, take: Page) -> Filled:
+        """Ask for ids ``low``..``high`` (None: up to now) and hand each page to ``take``.
+
+        Never raises for what the venue or the network does: the rest and the cause tell.
+        """
+        filled = Filled()
+        todo: tuple[int, int | None] | None = (low, high)
+        async with self._slots:
+            while todo is not None:
+                filled.rest_from, filled.rest_to = todo
+                if filled.brought >= self._max_fill:
+                    filled.cause = f"more than max_fill={self._max_fill} trades are missing"
+                    return filled
+                body, failure = await self._page(instrument, *todo)
+                if body is None:
+                    filled.cause = failure
+                    return filled
+                try:
+                    items = self._venue.parse_trades(body, instrument, wall_clock(), self.source)
+                except ResponseError as error:
+                    filled.cause = str(error)
+                    return filled
+                page = [item for item in items if isinstance(item, Trade)]
+                filled.dead += [item for item in items if isinstance(item, DeadLetter)]
+                wanted = [t for t in page if low <= t.trade_seq and not _beyond(t, high)]
+                filled.brought += len(wanted)
+                await take(wanted)
+                todo = self._venue.rest_of_range(items, *todo)
+        filled.rest_from = filled.rest_to = None
+        return filled
+
+    async def _page(
+        self, instrument: Instrument, low: int, high: int | None
+    ) -> tuple[bytes | None, str]:
+        """Body of one page, or None and why."""
+        url = self._venue.trades_request(instrument, low, high, self._base)
+        cause = ""
+        for _, delay in zip(range(TRIES), delays(0.25, 4.0), strict=False):
+            try:
+                return await self.get(url), ""
+            except (aiohttp.ClientError, OSError) as error:
+                cause = f"{url}: {error or type(error).__name__}"
+                if retry_or_fatal(error) is not None:
+                    break
+                await asyncio.sleep(max(delay, _retry_after(error)))
+        logger.warning("gap fill failed: %s", cause)
+        return None, cause
+
+    async def get(self, url: str) -> bytes:
+        """GET with the venue's pace; raises aiohttp.ClientError, TimeoutError."""
+        now = time.monotonic()
+        start = max(now, self._next_call)
+        self._next_call = start + self._venue.limits.rest_interval
+        if start > now:
+            await asyncio.sleep(start - now)
+        async with self._session.get(url) as answer:
+            answer.raise_for_status()
+            return await answer.read()
+
+
+def _beyond(trade: Trade, high: int | None) -> bool:
+    return high is not None and trade.trade_seq > high
+
+
+def _retry_after(error: BaseException) -> float:
+    """Seconds the venue asks us to wait (header Retry-After), at most 60."""
+    headers = getattr(error, "headers", None)
+    text = headers.get("Retry-After", "") if headers else ""
+    return min(60.0, float(text)) if text.isdigit() else 0.0

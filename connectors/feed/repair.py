@@ -1,0 +1,188 @@
+"""Finding what is missing, asking for it, and saying what could not be had."""
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from typing import Any
+
+from connectors.events import Trade
+from connectors.feed.fill import Filled
+from connectors.feed.sequence import Range, coalesce
+from connectors.feed.staleness import Stream as StreamName
+from connectors.feed.state import FeedState, Stream
+
+MAX_TRIES = 3
+"""How often REST is asked for the same hole before it is told as a gap."""
+
+
+class Repair:
+    """The gap filling and staleness of one session."""
+
+    def __init__(self, state: FeedState) -> None:
+        self._state = state
+        self._counts: dict[StreamName, int] = {}
+        self._asked: list[tuple[Stream, int, int | None, Filled | None]] = []
+        self._has_trades = any(s.channel == "trades" for s in state.subscriptions)
+
+    async def fill_held(self, enough: asyncio.Event) -> None:
+        """Ask for every known hole and for all since the last known id; pages go to ``held``.
+
+        Ends early when ``enough`` is set or the fill timeout has passed.
+        """
+        jobs = [
+            self._fill_range(stream, low, high)
+            for stream in self._state.streams.values()
+            if self._has_trades
+            for low, high in self._ranges(stream)
+        ]
+        if not jobs:
+            return
+        work = asyncio.ensure_future(_all(jobs))
+        stop = asyncio.ensure_future(enough.wait())
+        try:
+            timeout = self._state.settings.fill_timeout
+            futures: set[asyncio.Future[Any]] = {work, stop}
+            await asyncio.wait(futures, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            work.cancel()
+            stop.cancel()
+        # Errors of the work itself must not pass unseen; its cancellation is meant.
+        await asyncio.gather(work, return_exceptions=True)
+        if work.done() and not work.cancelled() and (error := work.exception()):
+            raise error
+
+    def _ranges(self, stream: Stream) -> list[tuple[int, int | None]]:
+        """What to ask for: untold holes, and from the next id to the first one held."""
+        ranges: list[tuple[int, int | None]] = list(coalesce(stream.tracker.untold()))
+        first = stream.tracker.next
+        if first is None:
+            return ranges
+        held = [
+            t.trade_seq
+            for t in self._state.held
+            if t.symbol == stream.symbol and t.trade_seq >= first
+        ]
+        last = min(held) - 1 if held else None
+        if last is None or last >= first:
+            ranges.append((first, last))
+        return ranges
+
+    async def _fill_range(self, stream: Stream, low: int, high: int | None) -> None:
+        index = len(self._asked)
+        self._asked.append((stream, low, high, None))
+        filled = await self._state.filler.fetch(stream.instrument, low, high, self._hold)
+        self._asked[index] = (stream, low, high, filled)
+        self._dead_letters(filled)
+
+    async def _hold(self, page: list[Trade]) -> None:
+        self._state.held.extend(page)
+
+    def after_hold(self) -> None:
+        """Say what the fill before going live could not bring."""
+        for stream, low, high, filled in self._asked:
+            last = stream.tracker.last
+            until = high if high is not None else last
+            if filled is None or filled.cause:
+                cause = "the fill took too long" if filled is None else filled.cause
+                start = low if filled is None or filled.rest_from is None else filled.rest_from
+                self._give_up(stream, start, until, cause, "max_fill" in cause)
+                if high is None and stream.tracker.next == low and stream.open_gap is None:
+                    # Nothing came since and nobody could be asked: what is missing is unknown.
+                    stream.open_gap = low
+                    self._state.stats.gaps += 1
+                    self._state.tell("gap", stream, channel="trades", cause=cause, from_id=low)
+                    continue
+            elif until is not None:
+                self._give_up(stream, low, until, "not in the venue's answer", False)
+            self._state.close_gap(stream)
+        self._asked.clear()
+
+    def ask_overdue(self, tasks: asyncio.TaskGroup) -> None:
+        """Start a request for each symbol that misses trades for too long, in venue time."""
+        state = self._state
+        now = state.venue_time()
+        patience = round(state.settings.missing_after * 1_000_000)
+        for stream in state.streams.values():
+            tracker = stream.tracker
+            if tracker.dropped:
+                self._tell_dropped(stream)
+            if not tracker.holes:
+                continue
+            overdue = tracker.overdue(now, patience)
+            # Overdue at two looks: in a fast replay the frame is often only a moment away.
+            asked = [hole for hole in overdue if hole.noticed]
+            for hole in overdue:
+                hole.asked, hole.noticed = hole.noticed, True
+            if asked:
+                tasks.create_task(self._fill_live(stream, coalesce(asked)))
+
+    def _tell_dropped(self, stream: Stream) -> None:
+        dropped, stream.tracker.dropped = stream.tracker.dropped, []
+        for gap in dropped:
+            self._state.stats.gaps += 1
+            self._state.stats.gap_trades += gap.high - gap.low + 1
+            cause = "too many holes to remember"
+            self._state.tell(
+                "gap", stream, channel="trades", cause=cause, from_id=gap.low, to_id=gap.high
+            )
+
+    async def _fill_live(self, stream: Stream, ranges: list[Range]) -> None:
+        for low, high in ranges:
+            filled = await self._state.filler.fetch(stream.instrument, low, high, self._publish)
+            self._dead_letters(filled)
+            cause = filled.cause or "not in the venue's answer"
+            self._give_up(stream, low, high, cause, "max_fill" in cause)
+        self._state.close_gap(stream)
+
+    async def _publish(self, page: list[Trade]) -> None:
+        for trade in page:
+            if self._state.publisher.blocked:
+                await self._state.publisher.wait_for_space()
+            self._state.publish_trade(trade)
+
+    def _give_up(
+        self, stream: Stream, low: int, high: int | None, cause: str, at_once: bool
+    ) -> None:
+        """Count a vain try for what is still missing; after the last one tell it as a gap."""
+        if high is None:
+            return
+        for hole in stream.tracker.within(low, high):
+            hole.tries += 1
+            hole.asked = False
+            hole.since = max(hole.since, self._state.venue_time())
+            if at_once or hole.tries >= MAX_TRIES:
+                self._state.tell_gaps(stream, hole.low, hole.high, cause)
+
+    def _dead_letters(self, filled: Filled) -> None:
+        now = time.monotonic()
+        for item in filled.dead:
+            self._state.dead_letter(item, self._state.filler.source, time.time_ns() // 1000, now)
+
+    def report_stale(self, now: float) -> None:
+        """Publish ``stale`` and ``recovered`` per symbol and channel."""
+        state = self._state
+        for channel, symbol in state.subscriptions:
+            name = (channel, symbol)
+            count = getattr(state.streams[symbol], channel, 0)
+            if count == self._counts.get(name, 0):
+                continue
+            self._counts[name] = count
+            change = state.staleness.seen(name, now)
+            if change is not None:
+                state.tell(
+                    "recovered", state.streams[symbol], channel=channel, seconds=change.seconds
+                )
+        for change in state.staleness.check(now):
+            stale_channel, symbol = change.stream
+            state.tell(
+                "stale",
+                state.streams[symbol],
+                channel=stale_channel,
+                seconds=change.seconds,
+                cause="the connection lives, but this stream is silent for longer than usual",
+            )
+        state.stats.stale_streams = len(state.staleness.stale)
+
+
+async def _all(jobs: list[Coroutine[Any, Any, None]]) -> None:
+    await asyncio.gather(*jobs)

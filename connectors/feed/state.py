@@ -1,0 +1,189 @@
+"""What a feed knows beyond one connection."""
+
+from collections.abc import Sequence
+
+from connectors.events import StatusKind, Trade
+from connectors.exchanges.base import DeadLetter, Instrument, Subscription, Venue
+from connectors.feed.fill import GapFiller
+from connectors.feed.heartbeat import HeartbeatClock
+from connectors.feed.sequence import SequenceTracker
+from connectors.feed.staleness import StalenessMonitor
+from connectors.feed.status import RateLimit, status
+from connectors.kafka.publisher import Publisher
+from connectors.kafka.serde import encode
+from connectors.metrics import FeedStats
+from connectors.settings import Settings
+
+CLOCKED_CHANNELS = ("trades", "quotes", "books")
+
+
+class Stream:
+    """One symbol: its tracker and counters; attributes because the hot path touches them."""
+
+    __slots__ = ("books", "instrument", "key", "open_gap", "quotes", "symbol", "tracker", "trades")
+
+    def __init__(self, instrument: Instrument, key: bytes, tracker: SequenceTracker) -> None:
+        self.instrument = instrument
+        self.symbol = instrument.symbol
+        self.key = key
+        self.tracker = tracker
+        self.trades = 0
+        self.quotes = 0
+        self.books = 0
+        self.open_gap: int | None = None
+        """First id of a gap that was told without an end."""
+
+
+class FeedState:
+    """Everything a session needs and the next session goes on with.
+
+    Args:
+        venue: The protocol.
+        settings: Bounds and times.
+        instruments: What is subscribed.
+        channels: ``trades``, ``quotes``, ``books``.
+        publisher: Where events go.
+        stats: Counters.
+        filler: REST access to missing trades.
+        trackers: What a former process had published, by symbol.
+    """
+
+    def __init__(
+        self,
+        venue: Venue,
+        settings: Settings,
+        instruments: Sequence[Instrument],
+        channels: Sequence[str],
+        publisher: Publisher,
+        stats: FeedStats,
+        filler: GapFiller,
+        trackers: dict[str, SequenceTracker],
+    ) -> None:
+        self.venue = venue
+        self.settings = settings
+        self.instruments = list(instruments)
+        self.publisher = publisher
+        self.stats = stats
+        self.filler = filler
+        self.subscriptions = [
+            Subscription(channel, i.symbol)  # type: ignore[arg-type]
+            for channel in channels
+            for i in instruments
+        ]
+        self.streams = {
+            i.symbol: Stream(
+                i, publisher.key(i.symbol), trackers.get(i.symbol) or SequenceTracker()
+            )
+            for i in instruments
+        }
+        self.clocks = {
+            channel: HeartbeatClock(settings.heartbeat_margin, settings.replay_speed)
+            for channel in CLOCKED_CHANNELS
+        }
+        self.staleness = StalenessMonitor(dict(venue.limits.stale))
+        self.held: list[Trade] = []
+        """Trades that wait for the fill; they outlive a connection that breaks meanwhile."""
+        self.live = False
+        """Subscribed and not holding: heartbeats may go out."""
+        self.source = f"{venue.name}-0"
+        self._dead_reports = RateLimit()
+
+    def total_events(self) -> int:
+        """Market events taken since the start, all streams."""
+        return sum(s.trades + s.quotes + s.books for s in self.streams.values())
+
+    def refresh_stats(self) -> None:
+        """Bring the counters that the hot path keeps per symbol into ``stats``."""
+        streams = self.streams.values()
+        self.stats.trades = sum(s.trades for s in streams)
+        self.stats.quotes = sum(s.quotes for s in streams)
+        self.stats.books = sum(s.books for s in streams)
+
+    def venue_time(self) -> int:
+        """Highest venue time of any published trade, µs; 0 before the first."""
+        clock = self.clocks["trades"]
+        return max(clock.pending, clock.venue_time or 0)
+
+    def tell(
+        self,
+        kind: StatusKind,
+        stream: Stream | None = None,
+        *,
+        channel: str = "*",
+        cause: str = "",
+        from_id: int | None = None,
+        to_id: int | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        """Publish a status event; without ``stream`` it concerns all symbols."""
+        event = status(
+            self.venue.name,
+            self.source,
+            kind,
+            symbol="*" if stream is None else stream.symbol,
+            native_symbol="*" if stream is None else stream.instrument.native_symbol,
+            channel=channel,
+            cause=cause,
+            from_id=from_id,
+            to_id=to_id,
+            seconds=seconds,
+        )
+        self.publisher.event(event, "status")
+
+    def publish_trade(self, trade: Trade) -> None:
+        """Publish a trade unless it was published before."""
+        stream = self.streams[trade.symbol]
+        when = trade.ts_event
+        if not stream.tracker.accept(trade.trade_seq, when):
+            self.stats.duplicates += 1
+            return
+        stream.trades += 1
+        if trade.source == self.filler.source:
+            self.stats.filled += 1
+        self.clocks["trades"].event(when)
+        publisher = self.publisher
+        publisher.put(publisher.trades_topic, stream.key, encode(trade), when // 1000)
+
+    def dead_letter(self, item: DeadLetter, source: str, ts_recv: int, now: float) -> None:
+        """Publish a dead letter, and a status event at most each 10 s per reason and symbol."""
+        self.publisher.dead_letter(item.raw, item.reason, item.detail, source, ts_recv, item.symbol)
+        held = self._dead_reports.allow(f"{item.reason}|{item.symbol}", now)
+        if held is None:
+            return
+        more = f" ({held} more since the last report)" if held else ""
+        self.tell(
+            "skew" if item.reason == "future" else "dead_letter",
+            self.streams.get(item.symbol or ""),
+            channel=item.channel or "*",
+            cause=f"{item.reason}: {item.detail}{more}",
+        )
+
+    def tell_gaps(self, stream: Stream, low: int, high: int, cause: str) -> None:
+        """Publish what is missing in ``low``..``high`` as gaps, each id once."""
+        for gap in stream.tracker.tell(low, high):
+            self.stats.gaps += 1
+            self.stats.gap_trades += gap.high - gap.low + 1
+            self.tell("gap", stream, channel="trades", cause=cause, from_id=gap.low, to_id=gap.high)
+
+    def open_gaps(self, cause: str) -> None:
+        """Say for each symbol that trades from the next id on are missing, end unknown."""
+        for stream in self.streams.values():
+            first = stream.tracker.next
+            if first is not None and stream.open_gap is None:
+                stream.open_gap = first
+                self.stats.gaps += 1
+                self.tell("gap", stream, channel="trades", cause=cause, from_id=first)
+
+    def close_gap(self, stream: Stream) -> None:
+        """End an open gap where what it held has been published or told with both ends."""
+        first, last = stream.open_gap, stream.tracker.last
+        if first is None or last is None:
+            return
+        if last >= first and not any(not hole.told for hole in stream.tracker.within(first, last)):
+            stream.open_gap = None
+            self.tell("recovered", stream, channel="trades", from_id=first, to_id=last)
+
+    def settled_ids(self) -> dict[str, int]:
+        """Per symbol: every id up to here is published or told."""
+        settled = {s.symbol: s.tracker.settled for s in self.streams.values()}
+        return {symbol: last for symbol, last in settled.items() if last is not None}

@@ -1,0 +1,243 @@
+"""Keeps one feed running: instruments, connect, session, again and again, clean end."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine, Iterator, Sequence
+from typing import Any, TypeVar
+
+import aiohttp
+
+from connectors.backoff import delays
+from connectors.errors import (
+    BufferStuck,
+    ConfigurationError,
+    ProducerFailed,
+    ReconnectRequested,
+    retry_or_fatal,
+)
+from connectors.exchanges.base import Instrument, ResponseError, Venue
+from connectors.feed.beats import HeartbeatWriter
+from connectors.feed.connection import open_connection
+from connectors.feed.fill import GapFiller
+from connectors.feed.session import Session, new_source
+from connectors.feed.state import FeedState
+from connectors.kafka.producers import open_producer
+from connectors.kafka.publisher import Publisher
+from connectors.kafka.tail import read_trackers
+from connectors.kafka.topics import TOPICS
+from connectors.metrics import FeedStats, serve_metrics
+from connectors.settings import Settings
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+
+class Feed:
+    """One writer: one venue, one connection, its partitions.
+
+        await Feed(venue, ["BTC-USDT"], ["trades"], settings).run(stop)
+
+    Args:
+        venue: The protocol.
+        symbols: Normalised, for example ``BTC-USDT``.
+        channels: Of ``trades``, ``quotes``, ``books``.
+        settings: Everything else.
+    """
+
+    def __init__(
+        self,
+        venue: Venue,
+        symbols: Sequence[str],
+        channels: Sequence[str],
+        settings: Settings,
+    ) -> None:
+        wanted = len(symbols) * len(channels)
+        if wanted > venue.limits.subscriptions:
+            raise ConfigurationError(
+                f"{venue.name} takes {venue.limits.subscriptions} streams on one connection, "
+                f"{wanted} were asked for: split the symbols over shards (SHARD=0, 1, ...)"
+            )
+        self.stats = FeedStats(venue.name)
+        self.state: FeedState | None = None
+        self._venue = venue
+        self._symbols = list(symbols)
+        self._channels = list(channels)
+        self._settings = settings
+        self._connections = 0
+
+    async def run(self, stop: asyncio.Event) -> int:
+        """Run until ``stop`` is set; gives how many records Kafka did not take at the end.
+
+        Raises:
+            ConfigurationError, BrokerUnreachable: What cannot work; the text names the remedy.
+        """
+        settings = self._settings
+        timeout = aiohttp.ClientTimeout(total=15, connect=settings.connect_timeout)
+        async with aiohttp.ClientSession(timeout=timeout) as http:
+            filler = GapFiller(
+                http, self._venue, settings.trades_base(self._venue.name), settings.max_fill
+            )
+            instruments = await _until(stop, self._instruments(filler))
+            if instruments is None:
+                return 0
+            left = 0
+            ended = False
+            while not ended:
+                state = await self._open(instruments, filler)
+                try:
+                    await _until(stop, self._run_tasks(state))
+                    ended = True
+                except ProducerFailed as error:
+                    # What the log has tells the next producer where to go on; REST brings
+                    # what this one could not deliver.
+                    logger.error("Kafka client failed (%s): a new one takes over", error)
+                finally:
+                    left += await self._close(state)
+            return left
+
+    async def _open(self, instruments: list[Instrument], filler: GapFiller) -> FeedState:
+        """Kafka's side: producer, publisher, and what a former process had published."""
+        settings = self._settings
+        names = [settings.topic(topic.name) for topic in TOPICS]
+        producer = await asyncio.to_thread(open_producer, settings, names)
+        publisher = Publisher(producer, settings, self._venue.name, self.stats)
+        trackers = await asyncio.to_thread(
+            read_trackers,
+            settings.kafka_bootstrap_servers,
+            publisher.trades_topic,
+            publisher.partition,
+        )
+        state = FeedState(
+            self._venue,
+            settings,
+            instruments,
+            self._channels,
+            publisher,
+            self.stats,
+            filler,
+            trackers,
+        )
+        if self.state is None:
+            port = serve_metrics(self.stats, settings.metrics_port, self._refresh)
+            if port is not None:
+                logger.info("metrics: http://127.0.0.1:%d/metrics", port)
+        self.state = state
+        return state
+
+    def _refresh(self) -> None:
+        if self.state is not None:
+            self.state.refresh_stats()
+
+    async def _instruments(self, filler: GapFiller) -> list[Instrument]:
+        """What the venue lists, asked until it answers."""
+        venue, symbols = self._venue, self._symbols
+        try:
+            url = venue.instruments_request(symbols, self._settings.rest_base(venue.name))
+        except ValueError as error:
+            raise ConfigurationError(f"--symbols: {error}") from error
+        for delay in delays(self._settings.backoff_base, self._settings.backoff_cap):
+            try:
+                return venue.parse_instruments(await filler.get(url), symbols)
+            except ResponseError as error:
+                raise ConfigurationError(f"--symbols: {error}") from error
+            except (aiohttp.ClientError, OSError) as error:
+                if retry_or_fatal(error) is not None:
+                    raise ConfigurationError(
+                        f"{venue.name} refused the symbols {', '.join(symbols)} ({error}): "
+                        "check --symbols"
+                    ) from error
+                logger.warning("%s: no instruments yet (%s), next try in %.1f s", url, error, delay)
+                await asyncio.sleep(delay)
+        raise AssertionError("delays never end")
+
+    async def _run_tasks(self, state: FeedState) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(state.publisher.run())
+            tasks.create_task(HeartbeatWriter(state).run())
+            tasks.create_task(self._connect_for_ever(state))
+
+    async def _connect_for_ever(self, state: FeedState) -> None:
+        """Connections, one after the other; ends only by a fatal error."""
+        waits = self._new_waits()
+        since = time.monotonic()
+        while True:
+            received, error = await self._one_connection(state, since)
+            was_live, state.live = state.live, False
+            self.stats.connected = 0
+            if was_live:
+                since = time.monotonic()
+            fatal = retry_or_fatal(error)
+            state.tell("disconnected", cause=_text(error))
+            if fatal is not None:
+                raise fatal
+            if received:
+                waits = self._new_waits()
+            if isinstance(error, BufferStuck):
+                state.open_gaps(str(error))
+                logger.warning("%s; the socket is closed until there is room", error)
+                await state.publisher.wait_for_room()
+            delay = 0.0 if isinstance(error, ReconnectRequested) and received else next(waits)
+            logger.warning("%s: %s; next try in %.1f s", state.source, _text(error), delay)
+            await asyncio.sleep(delay)
+
+    async def _one_connection(self, state: FeedState, since: float) -> tuple[bool, BaseException]:
+        """Connect and run one session; gives whether data came, and why it ended."""
+        venue, settings = self._venue, self._settings
+        self._connections += 1
+        self.stats.reconnects = self._connections - 1
+        state.source = new_source(venue.name, self._connections)
+        session: Session | None = None
+        try:
+            url = venue.ws_url(state.subscriptions, settings.ws_base(venue.name))
+            async with open_connection(url, venue.limits, settings.connect_timeout) as websocket:
+                state.tell("connected", cause=url)
+                session = Session(state, websocket, state.source, since)
+                await session.run()
+            raise AssertionError("a session ends with an error")
+        except Exception as error:
+            return session is not None and session.received_data, _first(error)
+
+    def _new_waits(self) -> Iterator[float]:
+        return delays(self._settings.backoff_base, self._settings.backoff_cap)
+
+    async def _close(self, state: FeedState) -> int:
+        state.live = False
+        self.stats.connected = 0
+        state.tell("disconnected", cause="the connector ends")
+        HeartbeatWriter(state).write_last()
+        left = await state.publisher.close(self._settings.flush_timeout)
+        state.refresh_stats()
+        names = "trades quotes books duplicates filled gaps conflated reconnects delivery_errors"
+        counted = " ".join(f"{name}={getattr(self.stats, name)}" for name in names.split())
+        logger.info("%s: ended %s dead_letters=%s", state.source, counted, self.stats.dead_letters)
+        return left
+
+
+async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """Result of ``work``, or None where ``stop`` was set first (``work`` is then cancelled)."""
+    task = asyncio.create_task(work)
+    waiter = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({task, waiter}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        return None
+    except BaseExceptionGroup as error:
+        raise _first(error) from None
+    finally:
+        waiter.cancel()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _first(error: BaseException) -> BaseException:
+    """The first plain error inside nested exception groups."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _text(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -1,0 +1,71 @@
+"""Makes the topics of the contract; what exists is kept."""
+
+import logging
+from collections.abc import Iterable
+
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+from connectors.errors import BrokerUnreachable
+from connectors.kafka.topics import TOPICS, Topic
+
+logger = logging.getLogger(__name__)
+
+
+def ensure_topics(bootstrap: str, prefix: str = "", topics: Iterable[Topic] = TOPICS) -> list[str]:
+    """Create what is missing and add partitions where the contract has grown; data stays.
+
+    Args:
+        bootstrap: Address of a broker.
+        prefix: Put before each name.
+        topics: What must be there.
+
+    Returns:
+        Full names of the topics that were created or grown.
+
+    Raises:
+        BrokerUnreachable: Where no broker answers within 5 s.
+    """
+    wanted = {prefix + topic.name: topic for topic in topics}
+    try:
+        admin = KafkaAdminClient(bootstrap_servers=bootstrap, bootstrap_timeout_ms=5_000)
+    except (KafkaError, OSError) as error:
+        raise BrokerUnreachable(bootstrap, error) from error
+    try:
+        existing = set(admin.list_topics())
+        changed = _create(admin, {n: t for n, t in wanted.items() if n not in existing})
+        changed += _grow(admin, {n: t for n, t in wanted.items() if n in existing})
+        return changed
+    except KafkaError as error:
+        raise BrokerUnreachable(bootstrap, error) from error
+    finally:
+        admin.close()
+
+
+def _create(admin: KafkaAdminClient, missing: dict[str, Topic]) -> list[str]:
+    """Create topics; another process that does the same at the same time is no fault."""
+    created = []
+    for name, topic in missing.items():
+        try:
+            admin.create_topics(
+                {name: {"num_partitions": topic.partitions, "configs": topic.config}},
+                wait_for_metadata=True,
+            )
+            created.append(name)
+        except TopicAlreadyExistsError:
+            continue
+    return created
+
+
+def _grow(admin: KafkaAdminClient, present: dict[str, Topic]) -> list[str]:
+    """Add partitions where there are fewer than declared; never take any away."""
+    if not present:
+        return []
+    grown = {}
+    for described in admin.describe_topics(list(present)):
+        name = described["name"]
+        if len(described["partitions"]) < present[name].partitions:
+            grown[name] = present[name].partitions
+    if grown:
+        admin.create_partitions(grown)
+    return list(grown)

@@ -1,0 +1,99 @@
+"""What a former process had published: read from the end of its trades partition.
+
+Once a minute a heartbeat carries ``{symbol: settled trade_seq}``. Reading back until two such
+heartbeats are found covers every trade that was published out of order around the last one; from
+there on the trades themselves tell.
+"""
+
+import logging
+from collections.abc import Iterator
+
+import msgspec
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+
+from connectors.errors import BrokerUnreachable
+from connectors.feed.sequence import SequenceTracker, restore
+
+logger = logging.getLogger(__name__)
+
+FIRST_READ = 4_000
+MAX_READ = 1_000_000
+"""Records to read back at most: more than a minute of any venue."""
+
+
+class _Tail(msgspec.Struct):
+    """The few fields of a trades record that matter here."""
+
+    event_type: str
+    symbol: str
+    trade_seq: int | None = None
+    last_trade_ids: dict[str, int] | None = None
+
+
+_decode = msgspec.json.Decoder(_Tail).decode
+
+
+def read_trackers(bootstrap: str, topic: str, partition: int) -> dict[str, SequenceTracker]:
+    """Trackers by symbol as the former writer of the partition left them; {} for a new one.
+
+    Raises:
+        BrokerUnreachable: Where Kafka does not answer.
+    """
+    try:
+        consumer = KafkaConsumer(
+            bootstrap_servers=bootstrap,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            bootstrap_timeout_ms=10_000,
+        )
+    except (KafkaError, OSError) as error:
+        raise BrokerUnreachable(bootstrap, error) from error
+    try:
+        where = TopicPartition(topic, partition)
+        consumer.assign([where])
+        begin = consumer.beginning_offsets([where])[where]
+        end = consumer.end_offsets([where])[where]
+        size = FIRST_READ
+        while True:
+            start = max(begin, end - size)
+            settled, seen, reports = _collect(_values(consumer, where, start, end))
+            if reports >= 2 or start == begin or size >= MAX_READ:
+                break
+            size *= 4
+    except KafkaError as error:
+        raise BrokerUnreachable(bootstrap, error) from error
+    finally:
+        consumer.close()
+    symbols = settled.keys() | seen.keys()
+    return {symbol: restore(settled.get(symbol), seen.get(symbol, ())) for symbol in symbols}
+
+
+def _values(
+    consumer: KafkaConsumer, where: TopicPartition, start: int, end: int
+) -> Iterator[bytes]:
+    """Record values from offset ``start`` up to ``end`` (exclusive)."""
+    consumer.seek(where, start)
+    while consumer.position(where) < end:
+        for record in consumer.poll(timeout_ms=500).get(where, ()):
+            if record.offset < end and record.value is not None:
+                yield record.value
+
+
+def _collect(values: Iterator[bytes]) -> tuple[dict[str, int], dict[str, set[int]], int]:
+    """Last reported ids, ids seen, and how many reports there were."""
+    settled: dict[str, int] = {}
+    seen: dict[str, set[int]] = {}
+    reports = 0
+    for value in values:
+        try:
+            record = _decode(value)
+        except msgspec.DecodeError:
+            logger.warning("a record in the trades topic is no event: %.80r", value)
+            continue
+        if record.trade_seq is not None:
+            seen.setdefault(record.symbol, set()).add(record.trade_seq)
+        elif record.last_trade_ids is not None:
+            settled = record.last_trade_ids
+            reports += 1
+    return settled, seen, reports

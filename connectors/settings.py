@@ -1,0 +1,102 @@
+"""Settings of the connectors: environment variables, or a `.env` file in the working directory."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from connectors.errors import ConfigurationError
+
+
+class Settings(BaseSettings):
+    """Every name is an environment variable in upper case, for example ``KAFKA_BOOTSTRAP_SERVERS``.
+
+    Times are seconds. Defaults reach the real venues and the stack of `make up`.
+    """
+
+    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore")
+
+    kafka_bootstrap_servers: str = "127.0.0.1:19092"
+    topic_prefix: str = ""
+    market_streams_state: Path = Path(".stack")
+
+    binance_ws_url: str = "wss://stream.binance.com:9443"
+    binance_rest_url: str = "https://api.binance.com"
+    coinbase_ws_url: str = "wss://advanced-trade-ws.coinbase.com"
+    coinbase_rest_url: str = "https://api.coinbase.com"
+    coinbase_exchange_rest_url: str = "https://api.exchange.coinbase.com"
+
+    producer: Literal["confluent", "kafka-python"] = "confluent"
+    linger_ms: int = Field(20, ge=0)
+    delivery_timeout: float = Field(1800.0, gt=0)
+    """How long the producer retries one record before it goes to the dead-letter file."""
+    buffer_records: int = Field(120_000, ge=100)
+    """Records that wait for Kafka: 60 s at 2,000 events/s."""
+    buffer_bytes: int = Field(128 * 1024 * 1024, ge=1024 * 1024)
+    buffer_patience: float = Field(5.0, ge=0)
+    """How long a full buffer leaves the socket unread before the socket is closed."""
+    conflate_above: float = Field(0.5, gt=0, le=1)
+    """Share of the buffer above which quotes and books are conflated, to leave room for trades."""
+    flush_timeout: float = Field(30.0, ge=0)
+
+    shard: int = Field(0, ge=0)
+    heartbeat_margin: float = Field(2.0, ge=0)
+    replay_speed: float = Field(1.0, gt=0)
+    """Venue seconds per real second, for a replayed market."""
+    missing_after: float = Field(2.5, ge=0)
+    """Venue time after which a skipped trade id is asked for by REST."""
+    max_fill: int = Field(20_000, ge=0)
+    """Most trades to fetch by REST for one symbol in one go; the rest is told as a gap."""
+    max_held: int = Field(500_000, ge=1)
+    """Most trades to hold while filling; then the feed goes live with what it has."""
+    fill_timeout: float = Field(60.0, gt=0)
+    confirm_timeout: float = Field(10.0, gt=0)
+    connect_timeout: float = Field(10.0, gt=0)
+    backoff_base: float = Field(0.5, gt=0)
+    backoff_cap: float = Field(30.0, gt=0)
+    silence: float | None = Field(None, gt=0)
+    """No frame for so long means a dead connection; default: what the venue's adapter says."""
+
+    metrics_port: int = Field(0, ge=-1, le=65535)
+    """Prometheus metrics on 127.0.0.1. 0: any free port (it is logged); -1: off."""
+
+    @property
+    def dead_letter_folder(self) -> Path:
+        """Where records go that Kafka refused for good."""
+        return self.market_streams_state / "dead-letters"
+
+    def topic(self, name: str) -> str:
+        """Full name of a topic."""
+        return self.topic_prefix + name
+
+    def ws_base(self, venue: str) -> str:
+        """WebSocket address of a venue, without path."""
+        return self._address(f"{venue}_ws_url")
+
+    def rest_base(self, venue: str) -> str:
+        """REST address that lists a venue's instruments."""
+        return self._address(f"{venue}_rest_url")
+
+    def trades_base(self, venue: str) -> str:
+        """REST address that gives a venue's old trades by id."""
+        name = f"{venue}_exchange_rest_url"
+        return self._address(name if name in type(self).model_fields else f"{venue}_rest_url")
+
+    def _address(self, field: str) -> str:
+        if field not in type(self).model_fields:
+            raise ConfigurationError(f"no setting {field.upper()}")
+        return str(getattr(self, field)).rstrip("/")
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the settings; all faults in one ConfigurationError, each with its variable's name."""
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}"
+            f" (was {fault['input']!r})"
+            for fault in error.errors()
+        )
+        raise ConfigurationError(f"settings: {faults}") from error

@@ -1,0 +1,83 @@
+"""Control over HTTP: watch a run, break things, stop it.
+
+``GET /state`` · ``POST /faults`` (a fault as JSON, see ``faults.py``) · ``POST /pause`` ·
+``POST /resume`` · ``POST /speed`` ``{"speed": 5}`` · ``POST /stop``. Answers are JSON; what is
+wrong with a request is said with status 400.
+"""
+
+import msgspec
+from aiohttp import web
+
+from connectors.simulator.engine import Engine
+from connectors.simulator.faults import Fault
+
+
+class _Speed(msgspec.Struct, forbid_unknown_fields=True):
+    speed: float
+
+
+class Control:
+    """The control server's handlers."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def application(self) -> web.Application:
+        """All paths."""
+        application = web.Application()
+        application.router.add_get("/state", self.state)
+        application.router.add_post("/faults", self.faults)
+        application.router.add_post("/pause", self.pause)
+        application.router.add_post("/resume", self.resume)
+        application.router.add_post("/speed", self.speed)
+        application.router.add_post("/stop", self.stop)
+        return application
+
+    async def state(self, request: web.Request) -> web.Response:
+        """Where the run stands."""
+        return web.json_response(self._engine.state())
+
+    async def faults(self, request: web.Request) -> web.Response:
+        """Start a fault now."""
+        try:
+            fault = msgspec.json.decode(await request.read(), type=Fault)
+        except msgspec.DecodeError as error:
+            return web.json_response({"error": str(error)}, status=400)
+        if fault.exchange not in self._engine.venues:
+            known = ", ".join(self._engine.venues)
+            return web.json_response(
+                {"error": f"exchange {fault.exchange!r} does not run here (running: {known})"},
+                status=400,
+            )
+        try:
+            self._engine.start_fault(fault)
+        except ValueError as error:
+            return web.json_response({"error": str(error)}, status=400)
+        return web.json_response({"started": fault.kind, "now_us": self._engine.clock.now_us})
+
+    async def pause(self, request: web.Request) -> web.Response:
+        """Time stands; connections stay and are pinged."""
+        self._engine.clock.paused = True
+        return await self.state(request)
+
+    async def resume(self, request: web.Request) -> web.Response:
+        """Time goes on from where it stood."""
+        self._engine.clock.resume()
+        return await self.state(request)
+
+    async def speed(self, request: web.Request) -> web.Response:
+        """Run at another speed; ends a catch-up."""
+        try:
+            wanted = msgspec.json.decode(await request.read(), type=_Speed).speed
+        except msgspec.DecodeError as error:
+            return web.json_response({"error": str(error)}, status=400)
+        if wanted <= 0:
+            return web.json_response({"error": "speed must be above 0"}, status=400)
+        self._engine.clock.speed = wanted
+        self._engine.clock.catch_up = None
+        return await self.state(request)
+
+    async def stop(self, request: web.Request) -> web.Response:
+        """End the run cleanly."""
+        self._engine.stopping.set()
+        return web.json_response({"stopping": True})

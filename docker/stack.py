@@ -1,0 +1,110 @@
+"""The local stack from the command line: `python -m docker.stack up|down|status|logs|...`."""
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from docker.local.service import ServiceError
+from docker.local.settings import HOST, SettingsError, StackSettings, load
+from docker.local.stack import Stack
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; faults of settings and services end it with their text, status 1."""
+    options = parser().parse_args(arguments)
+    try:
+        return int(options.run(load(), options))
+    except SettingsError as error:
+        print(f"These settings are wrong:\n{error}", file=sys.stderr)
+    except ServiceError as error:
+        print(error, file=sys.stderr)
+    except KeyboardInterrupt:
+        return 130
+    return 1
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(prog="python -m docker.stack", description=__doc__)
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    texts = {
+        up: "start Kafka, PostgreSQL and Flink; return when all answer",
+        down: "stop them in order",
+        status: "pid, port, health and memory of each",
+        env: "environment variables for clients, as `export` lines",
+        where: "addresses to look at",
+        clean: "stop all and remove the database's folder outside the state folder",
+    }
+    for run, text in texts.items():
+        commands.add_parser(run.__name__, help=text, description=text).set_defaults(run=run)
+    follow = commands.add_parser("logs", help="show the log of one service")
+    follow.add_argument("service", help="kafka, postgres, jobmanager or taskmanager")
+    follow.add_argument("-f", "--follow", action="store_true", help="go on with new lines")
+    follow.add_argument("-n", "--lines", type=int, default=50, help="how many (default 50)")
+    follow.set_defaults(run=logs)
+    return top
+
+
+def up(settings: StackSettings, options: argparse.Namespace) -> int:
+    """Start everything."""
+    seconds = Stack(settings).up()
+    print(f"The stack is up after {seconds:.1f} s. Flink's page: {settings.flink_rest}")
+    return 0
+
+
+def down(settings: StackSettings, options: argparse.Namespace) -> int:
+    """Stop everything."""
+    Stack(settings).down()
+    return 0
+
+
+def status(settings: StackSettings, options: argparse.Namespace) -> int:
+    """Print the table; status 3 unless every service is up."""
+    rows = Stack(settings).status()
+    print(f"{'SERVICE':<12}{'PID':>8}{'PORT':>7}  {'HEALTH':<10}{'MEMORY':>9}  DETAIL")
+    for row in rows:
+        memory = f"{row.memory / 2**20:.0f} MiB" if row.memory else "-"
+        pid = row.pid or "-"
+        print(f"{row.service:<12}{pid:>8}{row.port:>7}  {row.health:<10}{memory:>9}  {row.detail}")
+    return 0 if all(row.health == "up" for row in rows) else 3
+
+
+def logs(settings: StackSettings, options: argparse.Namespace) -> int:
+    """Show the end of a log, and what is added to it with --follow."""
+    process = Stack(settings).service(options.service).process
+    if not process.log_file.exists():
+        raise ServiceError(f"{process.name} has no log yet: {process.log_file}")
+    follow = ["-F"] if options.follow else []
+    command = ["tail", "-n", str(options.lines), *follow, str(process.log_file)]
+    return subprocess.run(command, check=False).returncode
+
+
+def env(settings: StackSettings, options: argparse.Namespace) -> int:
+    """Print what `eval "$(make -s env)"` needs."""
+    for name, value in settings.environment().items():
+        print(f"export {name}='{value}'")
+    return 0
+
+
+def where(settings: StackSettings, options: argparse.Namespace) -> int:
+    """Print the addresses of pages and metrics, and how to reach the data by hand."""
+    first = settings.flink_metrics_ports.partition("-")[0]
+    print(f"Flink's page        {settings.flink_rest}")
+    if settings.flink_prometheus:
+        ports = settings.flink_metrics_ports
+        print(f"Flink's metrics     http://{HOST}:{first}/metrics (the first free of {ports})")
+    print(f"Kafka               {settings.bootstrap}")
+    print(f"PostgreSQL          {settings.database_url} (PGPASSFILE={settings.pgpass})")
+    print(f"  read only         {settings.database_url.replace('market@', 'analyst@')}")
+    return 0
+
+
+def clean(settings: StackSettings, options: argparse.Namespace) -> int:
+    """Stop everything, remove the folders of the services that lie elsewhere."""
+    Stack(settings).clean()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Flink SQL jobs: models under `sql/` become running jobs."""

@@ -1,0 +1,112 @@
+"""The engine: a Flink TableEnvironment that tells faults in words."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from py4j.protocol import Py4JJavaError
+from pyflink.table import EnvironmentSettings, TableEnvironment
+
+from flink_jobs.errors import SqlError
+from flink_jobs.render import Step
+
+PLACE = re.compile(r"(?:From|at) line (\d+), column (\d+)")
+CAUSE = re.compile(r"^(?:Caused by: )?((?:[a-z_]\w*\.)+[A-Z]\w*(?:\$\w+)?): (.*)$")
+REMEDIES = (
+    ("not found in any table", "check the name; `python -m flink_jobs sources` shows the columns"),
+    ("not found; did you mean", "correct the name"),
+    ("Object '", "name a view of sql/views or another model"),
+    (
+        "No match found for function",
+        "check the function's name, and its arguments' number and type",
+    ),
+    ("is not being grouped", "add the column to GROUP BY, or aggregate it"),
+    ("Column 'window_start' is ambiguous", "rename the columns of the inner window first"),
+    ('Encountered "', "a reserved word as a name needs backticks: `value`, `open`"),
+    (
+        "Could not find any factory",
+        "the connector's jar is not in Flink's lib folder: `make setup`",
+    ),
+)
+
+
+class Engine:
+    """One TableEnvironment: one job."""
+
+    def __init__(self, settings: dict[str, str], debug: bool = False) -> None:
+        """Start an environment; inside `flink run` it belongs to that cluster."""
+        self.debug = debug
+        self.table_env = TableEnvironment.create(EnvironmentSettings.in_streaming_mode())
+        self.configure(settings)
+
+    def configure(self, settings: dict[str, str]) -> None:
+        """Set Flink options."""
+        for key, value in settings.items():
+            self.table_env.get_config().set(key, value)
+
+    def run(self, step: Step) -> Any:
+        """Execute one statement. SqlError tells file, line and remedy of what is wrong."""
+        try:
+            return self.table_env.execute_sql(step.sql)
+        except Exception as error:
+            raise self._told(error, step) from (error if self.debug else None)
+
+    def describe(self, query: Step) -> str:
+        """Resolved schema of a query, as text. SqlError as for `run`."""
+        try:
+            return str(self.table_env.sql_query(query.sql).get_resolved_schema())
+        except Exception as error:
+            raise self._told(error, query) from (error if self.debug else None)
+
+    def explain(self, sql: str) -> str:
+        """Optimized plan of a statement set."""
+        try:
+            return str(self.table_env.explain_sql(sql))
+        except Exception as error:
+            raise self._told(error, Step(sql)) from (error if self.debug else None)
+
+    def add_python(self, archive: Path) -> None:
+        """Send an archive of Python modules to the workers."""
+        self.table_env.add_python_file(str(archive))
+
+    def _told(self, error: Exception, step: Step) -> SqlError:
+        text = java_text(error)
+        message = root_cause(text)
+        line, column = place(text)
+        path = step.source.path if step.source else ""
+        at = step.line + line - 1 if step.source and line else step.line
+        shown = ""
+        if step.source and 0 < at <= len(step.source.text.splitlines()):
+            shown = step.source.text.splitlines()[at - 1].strip()
+        remedy = next((advice for sign, advice in REMEDIES if sign in message), "")
+        return SqlError(
+            message,
+            path=path,
+            line=at,
+            column=column,
+            text=shown or (step.sql.splitlines()[0] if not path else ""),
+            remedy=remedy or "the message above is Flink's own; --debug shows its full stack",
+        )
+
+
+def java_text(error: Exception) -> str:
+    """Message and causes of a Java exception."""
+    if isinstance(error, Py4JJavaError):
+        return str(error)
+    return f"{error}\n{getattr(error, '_stack_trace', '') or getattr(error, 'stack_trace', '')}"
+
+
+def root_cause(text: str) -> str:
+    """The innermost message that says something, without class names and stack lines."""
+    message = text.strip().splitlines()[0]
+    for line in text.splitlines():
+        match = CAUSE.match(line.strip())
+        if match and match.group(2).strip():
+            message = match.group(2).strip()
+    return re.sub(r"^From line \d+, column \d+ to line \d+, column \d+: ", "", message)
+
+
+def place(text: str) -> tuple[int, int]:
+    """Line and column that Flink's parser or validator names, or zeros."""
+    match = PLACE.search(text)
+    return (int(match.group(1)), int(match.group(2))) if match else (0, 0)

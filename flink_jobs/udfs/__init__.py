@@ -1,0 +1,1 @@
+"""Python functions for SQL: plain functions first, wrapped for Flink beside them."""

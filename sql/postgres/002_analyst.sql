@@ -1,0 +1,11 @@
+-- The role of people who read: `GRANT analyst TO somebody;`
+DO $$
+BEGIN
+    CREATE ROLE analyst NOLOGIN;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN
+    NULL;
+END
+$$;
+GRANT USAGE ON SCHEMA ${ANALYTICS_SCHEMA} TO analyst;
+GRANT SELECT ON ALL TABLES IN SCHEMA ${ANALYTICS_SCHEMA} TO analyst;
+ALTER DEFAULT PRIVILEGES IN SCHEMA ${ANALYTICS_SCHEMA} GRANT SELECT ON TABLES TO analyst;

@@ -1,0 +1,76 @@
+"""The command line: help, and errors that name the remedy."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """`python -m connectors …` with these environment variables."""
+    return subprocess.run(
+        [sys.executable, "-m", "connectors", *words],
+        cwd=ROOT,
+        env={**os.environ, "NO_COLOR": "1", "COLUMNS": "120", **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--help"], "simulate"),
+        (["run", "--help"], "--symbols"),
+        (["topics", "--help"], "topics"),
+        (["simulate", "--help"], "--ledger"),
+    ],
+)
+def test_every_command_explains_itself(words: list[str], expected: str) -> None:
+    """Help goes to stdout and ends with 0."""
+    done = run(*words)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert expected in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "variables", "code", "expected"),
+    [
+        (["--venue", "nowhere", "--symbols", "BTC-USDT"], {}, 2, ["--venue", "binance, coinbase"]),
+        (["--venue", "binance", "--symbols", ","], {}, 2, ["--symbols", "BTC-USDT"]),
+        (
+            ["--venue", "binance", "--symbols", "BTC-USDT", "--channels", "candy"],
+            {},
+            2,
+            ["--channels", "candy", "trades, quotes, books"],
+        ),
+        (
+            ["--venue", "binance", "--symbols", "BTC-USDT"],
+            {"SHARD": "7"},
+            2,
+            ["SHARD=7", "WRITERS"],
+        ),
+        (["--venue", "binance", "--symbols", "BTC-USDT"], {"LINGER_MS": "soon"}, 2, ["LINGER_MS"]),
+        (
+            ["--venue", "binance", "--symbols", "BTC-USDT"],
+            {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"},
+            3,
+            ["127.0.0.1:1", "make up", "KAFKA_BOOTSTRAP_SERVERS"],
+        ),
+    ],
+)
+def test_an_error_is_one_line_that_names_the_remedy(
+    words: list[str], variables: dict[str, str], code: int, expected: list[str]
+) -> None:
+    """No traceback for what a user can put right; the exit code tells the kind."""
+    done = run("run", *words, **variables)
+    assert done.returncode == code, done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert "Traceback" not in done.stderr
+    assert all(text in line for text in expected), line

@@ -1,0 +1,103 @@
+"""The runner behind `make test`: what it counts and what it calls a failure."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from docker.local.settings import ROOT
+from tests.run import Count, Step, count, flink_modules, judge, run_lint, run_tests, steps
+
+MODULE = """
+import pytest
+def test_good(): pass
+def test_bad(): assert False
+@pytest.fixture
+def broken(): raise RuntimeError
+def test_error(broken): pass
+@pytest.mark.skip
+def test_skipped(): pass
+"""
+
+
+def pytest_of(folder: Path) -> Step:
+    """A run of pytest over one folder without our configuration."""
+    plain = ["-c", "/dev/null", "-p", "no:cacheprovider", "--rootdir", str(folder)]
+    return Step("unit", "x", [sys.executable, "-m", "pytest", "-q", *plain, str(folder)])
+
+
+def test_outcomes_are_counted_from_the_report(tmp_path: Path) -> None:
+    """Errors in fixtures are failures; skipped tests are neither passed nor failed."""
+    (tmp_path / "test_sample.py").write_text(MODULE)
+    assert run_tests(pytest_of(tmp_path)) == Count(passed=1, failed=2, skipped=1)
+
+
+def test_run_that_collects_nothing_is_a_failure(tmp_path: Path) -> None:
+    """An empty run may not look like a good one."""
+    step = pytest_of(tmp_path)
+    assert run_tests(step) == Count(failed=1)
+    assert run_tests(step._replace(may_be_empty=True)) == Count()
+
+
+def test_module_that_cannot_be_imported_is_a_failure(tmp_path: Path) -> None:
+    """A fault at collection is counted even for a step that may be empty."""
+    (tmp_path / "test_sample.py").write_text("import no_such_module")
+    assert run_tests(pytest_of(tmp_path)._replace(may_be_empty=True)).failed == 1
+
+
+def test_crash_without_failed_test_is_one_failure() -> None:
+    """A bad exit status is never lost."""
+    assert judge(3, Count(passed=5)) == Count(passed=5, failed=1)
+    assert judge(1, Count(passed=5, failed=2)) == Count(passed=5, failed=2)
+    assert judge(0, Count(passed=5)) == Count(passed=5)
+
+
+def test_lint_tool_counts_as_one_test() -> None:
+    """Its exit status decides."""
+    assert run_lint(Step("lint", "x", ["true"])) == Count(passed=1)
+    assert run_lint(Step("lint", "x", ["false"])) == Count(failed=1)
+
+
+def test_report_without_tests_counts_nothing(tmp_path: Path) -> None:
+    """Numbers that are missing are zero."""
+    report = tmp_path / "r.xml"
+    report.write_text("<testsuites><testsuite/></testsuites>")
+    assert count(report) == Count()
+
+
+@pytest.mark.parametrize(
+    ("total", "line"),
+    [
+        (Count(3, 0), "3 passed, 0 failed"),
+        (Count(3, 1, 2), "3 passed, 1 failed, 2 skipped"),
+    ],
+)
+def test_closing_line(total: Count, line: str) -> None:
+    """One line in a form that everyone can read."""
+    assert str(total) == line
+
+
+def test_modules_that_need_flink_are_found_by_their_mark(tmp_path: Path) -> None:
+    """A mark of the whole module counts, one mentioned in a text does not."""
+    (tmp_path / "test_a.py").write_text("import pytest\npytestmark = pytest.mark.flink\n")
+    (tmp_path / "test_b.py").write_text('"""Has no pytestmark = pytest.mark.flink."""\n')
+    both = "pytestmark = [pytest.mark.integration, pytest.mark.flink]\n"
+    (tmp_path / "test_c.py").write_text(both)
+    assert [module.name for module in flink_modules(tmp_path)] == ["test_a.py", "test_c.py"]
+
+
+def test_every_group_is_in_the_run() -> None:
+    """Lint, unit and integration tests all belong to `make test`; long ones to the other run."""
+    assert {step.group for step in steps(long=False)} == {"lint", "unit", "integration"}
+    assert {step.group for step in steps(long=True)} == {"long"}
+
+
+def test_every_target_has_its_line_in_help() -> None:
+    """`make help` lists each target of the Makefile with what it does."""
+    makefile = (ROOT / "Makefile").read_text()
+    phony = makefile.partition(".PHONY:")[2].partition("\n\n")[0].replace("\\\n", " ").split()
+    shown = subprocess.run(["make", "-s", "help"], cwd=ROOT, capture_output=True, text=True)
+    listed = [line.split()[0] for line in shown.stdout.splitlines()]
+    assert sorted(listed) == sorted(phony)
+    assert all(len(line.split()) > 2 for line in shown.stdout.splitlines())

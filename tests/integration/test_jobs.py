@@ -1,0 +1,379 @@
+"""The jobs of sql/ on the real stack: submitted by `flink run`, rows in PostgreSQL and in topics.
+
+One story, told once for all tests: trades of two venues around both clock changes of New York,
+whose zone the client and the test have; records with impossible times; rows that come too late;
+then the edited model, submitted from a later start.
+"""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psycopg2
+import pytest
+from confluent_kafka import Consumer, Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from flink_jobs.cluster import Cluster
+from flink_jobs.settings import ROOT, Settings
+from flink_jobs.submit import submit
+
+pytestmark = pytest.mark.integration
+PREFIX = "jobs-test."
+SCHEMA = "jobs_test"
+VENUES = ("binance", "coinbase")
+SPRING = datetime(2026, 3, 8, 2, 25, tzinfo=UTC)
+"""New York has no 02:30 on this day: clocks go from 02:00 to 03:00."""
+AUTUMN = datetime(2026, 11, 1, 1, 25, tzinfo=UTC)
+MINUTES = (0, 5, 6, 65, 66)
+TABLES = ("bars_1m", "moving_average_1h_10m", "trade_sessions_30s", "alerts")
+KEYS = {"alerts": ("alert_id",)}
+WINDOW_KEY = ("exchange", "symbol", "window_start")
+Row = dict[str, Any]
+
+
+def micros(moment: datetime) -> int:
+    """Microseconds since the epoch."""
+    return int(moment.timestamp()) * 1_000_000
+
+
+def record(venue: str, at: int | None, sequence: int, **values: Any) -> Row:
+    """A trade as connectors publish it."""
+    return {
+        "event_type": "trade",
+        "exchange": venue,
+        "symbol": "BTC-USDT",
+        "native_symbol": "BTCUSDT",
+        "ts_event": at,
+        "ts_recv": 1_793_000_000_000_000 if at is None else at + 1500,
+        "source": f"{venue}-1",
+        "ts_source": "venue",
+        "schema_version": 1,
+        "trade_id": str(sequence),
+        "trade_seq": sequence,
+        "price": "60000.1",
+        "size": "0.5",
+        "side": "buy",
+        **values,
+    }
+
+
+def heartbeat(venue: str, at: int) -> Row:
+    """What moves the time of a venue's partition."""
+    return {**record(venue, at, 0, event_type="heartbeat", symbol="*"), "price": None}
+
+
+def market() -> list[Row]:
+    """Trades of both venues in the minutes of interest, each minute's rows out of order."""
+    rows = []
+    for day, start in enumerate((SPRING, AUTUMN)):
+        for venue in VENUES:
+            for minute in MINUTES:
+                at = micros(start) + minute * 60_000_000
+                for place, second in enumerate((3, 1, 2)):
+                    number = day * 1000 + minute * 10 + second
+                    price = f"{60_000 + second * 700}.1234567891"
+                    rows.append(
+                        record(
+                            venue,
+                            at + second * 1_000_000,
+                            number,
+                            price=price,
+                            size=f"{place + 1}.00000001",
+                            side=("buy", "sell")[place & 1],
+                        )
+                    )
+    return rows
+
+
+ODD = (
+    {"ts_event": None, "symbol": "NULL-TIME"},
+    {"ts_event": 0, "symbol": "ZERO"},
+    {"ts_event": -1, "symbol": "NEGATIVE"},
+    {"ts_event": micros(SPRING) + 7_200_000_000, "ts_recv": micros(SPRING), "symbol": "AHEAD"},
+    {"ts_event": 2**63 - 1, "ts_recv": None, "symbol": "BEYOND"},
+)
+LATE = micros(SPRING) + 60_000_000
+"""A minute that has closed when its row comes, in hours of which most are still open."""
+
+
+class Run(NamedTuple):
+    """What is left when the story has been told."""
+
+    tables: dict[str, list[Row]]
+    topics: dict[str, list[Row]]
+    late: list[Row]
+    jobs: dict[str, str]
+    restarts: dict[str, int]
+    edited: list[Row]
+    first: datetime
+
+
+class Stage:
+    """Broker, database and cluster of the test."""
+
+    def __init__(self, stack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.stack = stack
+        for name, value in {
+            **stack.settings.environment(),
+            "TOPIC_PREFIX": PREFIX,
+            "ANALYTICS_SCHEMA": SCHEMA,
+            "LARGE_TRADE_NOTIONAL": "100000",
+            "TZ": "America/New_York",
+        }.items():
+            monkeypatch.setenv(name, value)
+        self.settings = Settings()
+        self.cluster = Cluster(self.settings.flink_rest_url)
+        self.producer = Producer({"bootstrap.servers": stack.bootstrap})
+        self.connection = psycopg2.connect(stack.database_url)
+        self.connection.autocommit = True
+
+    def publish(self, rows: list[Row]) -> None:
+        """Write rows into the partitions of their venues, with their event time."""
+        for row in rows:
+            stamp = row["ts_event"] if 0 < (row["ts_event"] or 0) < 2**60 else micros(SPRING)
+            self.producer.produce(
+                f"{PREFIX}market.trades",
+                json.dumps(row).encode(),
+                partition=VENUES.index(row["exchange"]),
+                timestamp=stamp // 1000,
+            )
+        assert self.producer.flush(30) == 0
+
+    def rows(self, sql: str) -> list[Row]:
+        """Rows of a query by column."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql)
+            names = [column.name for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def until(self, reached: Callable[[], bool], what: str, seconds: float = 60) -> None:
+        """Wait for something; the jobs must not fail meanwhile."""
+        deadline = time.monotonic() + seconds
+        while not reached():
+            assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+            time.sleep(0.1)
+
+    def count(self, table: str, condition: str = "true") -> int:
+        """Rows of a derived table."""
+        sql = f"SELECT count(*) AS n FROM {SCHEMA}.{table} WHERE {condition}"
+        return int(self.rows(sql)[0]["n"])
+
+    def read(self, topic: str) -> list[Row]:
+        """All records of a topic of one partition, decimals exact."""
+        settings = {"bootstrap.servers": self.stack.bootstrap, "group.id": "jobs-test"}
+        consumer = Consumer(
+            {**settings, "auto.offset.reset": "earliest", "enable.partition.eof": True}
+        )
+        consumer.subscribe([topic])
+        found = []
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            message = consumer.poll(1)
+            if message is None:
+                continue
+            if message.error():
+                break
+            found.append(json.loads(message.value(), parse_float=Decimal))
+        consumer.close()
+        return found
+
+
+@pytest.fixture(scope="module")
+def run(stack: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """Tell the story once."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        stage = Stage(stack, monkeypatch)
+        try:
+            yield tell(stage, tmp_path_factory.mktemp("edited"))
+        finally:
+            stage.connection.close()
+            for job in stage.cluster.jobs():
+                if job["name"].startswith(PREFIX) and job["state"] == "RUNNING":
+                    stage.cluster.cancel(job["jid"])
+
+
+def tell(stage: Stage, folder: Path) -> Run:
+    """Publish, submit, wait, publish what is late, wait, edit, submit again."""
+    admin = AdminClient({"bootstrap.servers": stage.stack.bootstrap})
+    topic = NewTopic(f"{PREFIX}market.trades", 2, 1, config={"retention.ms": "-1"})
+    admin.create_topics([topic])[topic.topic].result()
+    spring = [row for row in market() if row["ts_event"] < micros(AUTUMN)]
+    between = micros(SPRING) + 4 * 60_000_000
+    early = [row for row in spring if row["ts_event"] < between]
+    odd = [record(VENUES[0], 0, number, **values) for number, values in enumerate(ODD)]
+    stage.publish([*early, *odd, *(heartbeat(venue, between) for venue in VENUES)])
+    jobs = submit(stage.settings, ["--job", "bars", "--job", "alerts"])
+    stage.until(lambda: stage.count("bars_1m", "symbol = 'BTC-USDT'") == 2, "the first bars")
+    stage.publish([record(VENUES[0], LATE, 999)])
+    later = [row for row in market() if row not in early]
+    end = micros(AUTUMN) + 4 * 3_600_000_000
+    stage.publish([*later, *(heartbeat(venue, end) for venue in VENUES)])
+    stage.until(lambda: stage.count("bars_1m", "symbol = 'BTC-USDT'") == 20, "all bars")
+    stage.until(lambda: stage.count("trade_sessions_30s", "symbol = 'BTC-USDT'") == 20, "sessions")
+    hours = len(expected_hours())
+    ready = "symbol = 'BTC-USDT'"
+    stage.until(lambda: stage.count("moving_average_1h_10m", ready) == hours, "all hours")
+    tables = {name: stage.rows(f"SELECT * FROM {SCHEMA}.{name}") for name in TABLES}
+    names = {name: f"analytics.{name}" for name in TABLES} | {"alerts": "alerts"}
+    topics = {name: stage.read(PREFIX + names[name]) for name in TABLES}
+    late = stage.read(f"{PREFIX}market.late-events")
+    restarts = {name: restarted(stage.cluster, identity) for name, identity in jobs.items()}
+    first = AUTUMN.replace(minute=31)
+    edited = edit(stage, folder, jobs["bars"], first)
+    return Run(tables, topics, late, jobs, restarts, edited, first)
+
+
+def restarted(cluster: Cluster, identity: str) -> int:
+    """How often a running job has failed; the job must be RUNNING."""
+    assert cluster.get(f"/jobs/{identity}")["state"] == "RUNNING"
+    return len(cluster.get(f"/jobs/{identity}/exceptions")["exceptionHistory"]["entries"])
+
+
+def edit(stage: Stage, folder: Path, job: str, first: datetime) -> list[Row]:
+    """Correct a row, give the model a column more, submit its file from `first` on."""
+    stage.cluster.cancel(job)
+    with stage.connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {SCHEMA}.bars_1m SET revision = 1, volume = 42 "
+            "WHERE exchange = 'binance' AND window_start = %s",
+            (first,),
+        )
+    sql = folder / "sql"
+    shutil.copytree(ROOT / "sql", sql)
+    model = sql / "windows/bars_1m.sql"
+    text = model.read_text().replace(
+        "    COUNT(*)", "    MAX(price) - MIN(price) AS price_range,\n    COUNT(*)"
+    )
+    model.write_text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MARKET_STREAMS_SQL", str(sql))
+        submit(stage.settings, ["--job", str(model), "--from", first.isoformat()])
+    stage.until(lambda: stage.count("bars_1m", "price_range IS NOT NULL") >= 5, "the new column")
+    return stage.rows(f"SELECT * FROM {SCHEMA}.bars_1m WHERE symbol = 'BTC-USDT'")
+
+
+def expected_hours() -> set[tuple[str, datetime]]:
+    """(venue, start) of each hour, every ten minutes, in which a trade was made."""
+    found = set()
+    for row in market():
+        slot = row["ts_event"] // 600_000_000 * 600
+        for back in range(6):
+            found.add((row["exchange"], datetime.fromtimestamp(slot - back * 600, UTC)))
+    return found
+
+
+def plain(row: Row) -> tuple[tuple[str, str], ...]:
+    """A row as comparable text: exact numbers, instants in UTC."""
+    shown = []
+    for name, value in sorted(row.items()):
+        if isinstance(value, datetime):
+            value = value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
+        elif isinstance(value, str) and name.endswith(("_start", "_end", "_at", "_time")):
+            value = datetime.fromisoformat(value).isoformat(timespec="milliseconds")
+        elif isinstance(value, Decimal | int):
+            value = f"{Decimal(value).normalize():f}"
+        shown.append((name, str(value)))
+    return tuple(shown)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_topic_and_table_hold_the_same_rows(run: Run, table: str) -> None:
+    """Every row is in PostgreSQL and in the topic, with the same values to the last digit."""
+    key = KEYS.get(table, WINDOW_KEY)
+    newest = {tuple(row[name] for name in key): row for row in run.topics[table]}
+    assert sorted(map(plain, newest.values())) == sorted(map(plain, run.tables[table]))
+    assert run.tables[table]
+    assert {row["revision"] for row in run.tables[table]} == {0}
+
+
+def test_windows_keep_utc_through_both_clock_changes(run: Run) -> None:
+    """02:30 on the day without 02:30, and 01:30 on the day with two, are windows of their own."""
+    expected = {
+        (venue, datetime.fromtimestamp(start.timestamp() + minute * 60, UTC))
+        for venue in VENUES
+        for start in (SPRING, AUTUMN)
+        for minute in MINUTES
+    }
+    bars = [row for row in run.tables["bars_1m"] if row["symbol"] == "BTC-USDT"]
+    assert {(row["exchange"], row["window_start"].astimezone(UTC)) for row in bars} == expected
+    hours = [r for r in run.tables["moving_average_1h_10m"] if r["symbol"] == "BTC-USDT"]
+    found = {(row["exchange"], row["window_start"].astimezone(UTC)) for row in hours}
+    assert found == expected_hours()
+
+
+def test_bars_are_exact_and_in_event_order(run: Run) -> None:
+    """Open and close are those of the first and last instant; sums and quotients are exact."""
+    bar = next(
+        row
+        for row in run.tables["bars_1m"]
+        if row["exchange"] == "coinbase" and row["window_start"].astimezone(UTC) == AUTUMN
+    )
+    prices = [Decimal(f"{60_000 + second * 700}.1234567891") for second in (3, 1, 2)]
+    sizes = [Decimal(f"{place}.00000001") for place in (1, 2, 3)]
+    notional = sum(price * size for price, size in zip(prices, sizes, strict=True))
+    assert (bar["open"], bar["close"]) == (prices[1], prices[0])
+    assert (bar["high"], bar["low"]) == (max(prices), min(prices))
+    assert (bar["volume"], bar["notional"]) == (sum(sizes), notional)
+    assert (bar["buy_volume"], bar["sell_volume"]) == (sizes[0] + sizes[2], sizes[1])
+    assert bar["vwap"] == (notional / sum(sizes)).quantize(Decimal("1E-10"))
+
+
+def test_impossible_times_stop_no_job(run: Run) -> None:
+    """NULL, 0, negative, far ahead and out of range: no failure, and the time goes on."""
+    assert run.restarts == {"bars": 0, "alerts": 0}
+    odd = {row["symbol"] for row in run.tables["bars_1m"]} | {
+        row["symbol"] for row in run.late if row["model"] == "bars_1m"
+    }
+    assert odd >= {values["symbol"] for values in ODD}
+
+
+def test_late_pairs_are_told(run: Run) -> None:
+    """A late row is told for the minute it missed, and for each hour that had closed."""
+    told = [row for row in run.late if row["row"]["trade_id"] == "999"]
+    minute = datetime.fromtimestamp(LATE / 1e6, UTC).replace(tzinfo=None).isoformat()
+    bars = [row for row in told if row["model"] == "bars_1m"]
+    assert [(row["exchange"], row["symbol"], row["window_start"]) for row in bars] == [
+        ("binance", "BTC-USDT", minute)
+    ]
+    assert bars[0]["row"]["price"] == Decimal("60000.1")
+    hours = [row for row in told if row["model"] == "moving_average_1h_10m"]
+    counted = next(
+        row["trade_count"]
+        for row in run.tables["moving_average_1h_10m"]
+        if (row["exchange"], row["symbol"]) == ("binance", "BTC-USDT")
+        and row["window_start"].astimezone(UTC) == SPRING.replace(minute=20)
+    )
+    assert not hours, "no hour had closed"
+    assert counted == 3 * 3 + 1
+
+
+def test_alerts_of_all_rules_share_a_table(run: Run) -> None:
+    """Large trades and price moves are told once each."""
+    rules = sorted(row["rule"] for row in run.tables["alerts"])
+    assert rules.count("price_move") == 20
+    assert rules.count("large_trade") == 40
+
+
+def test_a_new_column_is_added_to_the_table(run: Run) -> None:
+    """The edited model extends its table and fills the column from the wanted start on."""
+    filled = {row["window_start"] for row in run.edited if row["price_range"] is not None}
+    assert min(filled).astimezone(UTC) == run.first
+    older = [row for row in run.edited if row["window_start"] < run.first]
+    assert older
+    assert all(row["price_range"] is None for row in older)
+
+
+def test_a_replay_leaves_corrected_rows_alone(run: Run) -> None:
+    """A row of revision 1 survives a job that writes revision 0."""
+    (row,) = [
+        row
+        for row in run.edited
+        if row["exchange"] == "binance" and row["window_start"].astimezone(UTC) == run.first
+    ]
+    assert (row["revision"], row["volume"], row["price_range"]) == (1, 42, None)
