@@ -11,6 +11,7 @@ from kafka.producer.future import RecordMetadata
 
 from connectors.errors import BrokerUnreachable, BufferFull
 from connectors.kafka.producers import BATCH_BYTES, Depth, Failure, Headers
+from connectors.kafka.topics import LARGEST_RECORD
 from connectors.settings import Settings
 
 RECORD_OVERHEAD = 128
@@ -40,6 +41,7 @@ class KafkaPythonProducer:
                 compression_type="lz4",
                 linger_ms=settings.linger_ms,
                 batch_size=BATCH_BYTES,
+                max_request_size=LARGEST_RECORD,
                 delivery_timeout_ms=timeout_ms,
                 # The client wants delivery timeout >= linger + request timeout.
                 request_timeout_ms=max(1, min(30_000, timeout_ms - settings.linger_ms)),

@@ -9,6 +9,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from connectors.errors import BrokerUnreachable, BufferFull
 from connectors.kafka.producers import BATCH_BYTES, Depth, Failure, Headers
+from connectors.kafka.topics import LARGEST_RECORD
 from connectors.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -23,6 +24,7 @@ def librdkafka_config(settings: Settings) -> dict[str, Any]:
         "compression.type": "lz4",
         "linger.ms": settings.linger_ms,
         "batch.size": BATCH_BYTES,
+        "message.max.bytes": LARGEST_RECORD,
         "message.timeout.ms": round(settings.delivery_timeout * 1000),
         "queue.buffering.max.messages": settings.buffer_records,
         "queue.buffering.max.kbytes": settings.buffer_bytes // 1024,

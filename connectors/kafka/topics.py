@@ -11,6 +11,9 @@ KEEP_BY_SIZE = {"retention.ms": "-1", "retention.bytes": str(2 * 1024**3)}
 """Records carry venue time, and brokers compare it with the wall clock: a retention by time
 would delete a replayed market at once. So event-time topics are bounded by size only."""
 
+LARGEST_RECORD = 16 * 1024**2
+"""Bytes. Coinbase's first book of BTC-USD has 46,000 levels: more than Kafka's default of 1 MiB."""
+
 
 class Topic(NamedTuple):
     """One topic: its name without prefix, its partitions and its broker configuration."""
@@ -37,17 +40,17 @@ def partition_of(exchange: str, shard: int = 0) -> int:
         ) from None
 
 
-def market(name: str) -> Topic:
+def market(name: str, **config: str) -> Topic:
     """An event-time topic with one partition per writer."""
-    return Topic(f"market.{name}", len(WRITERS), KEEP_BY_SIZE)
+    return Topic(f"market.{name}", len(WRITERS), {**KEEP_BY_SIZE, **config})
 
 
 TRADES = market("trades")
 QUOTES = market("quotes")
-BOOKS = market("books")
+BOOKS = market("books", **{"max.message.bytes": str(LARGEST_RECORD)})
 CANDLES = market("candles")
 STATUS = market("status")
-DEAD_LETTERS = market("dead-letters")
+DEAD_LETTERS = market("dead-letters", **{"max.message.bytes": str(LARGEST_RECORD)})
 LATE_EVENTS = Topic("market.late-events", 1, KEEP_BY_SIZE)
 ALERTS = Topic("alerts", 1, {"cleanup.policy": "compact,delete", "retention.ms": "-1"})
 

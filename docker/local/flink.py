@@ -88,6 +88,7 @@ class TaskManager(FlinkProcess):
     name = "taskmanager"
     script = "taskmanager.sh"
     start_seconds = 90
+    listens = False
 
     @property
     def port(self) -> int:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import time
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from docker.local.process import STOPPED, Launch, ManagedProcess
-from docker.local.settings import StackSettings
+from docker.local.settings import HOST, StackSettings
 
 LOG_LINES = 15
 POLL_SECONDS = 0.1
@@ -30,6 +31,8 @@ class Service(ABC):
     name: str
     stop_seconds: float = 20
     start_seconds: float = 60
+    listens: bool = True
+    """Whether the process itself listens on ``port``."""
     lost_by_death = ""
     """What its users must do once it was started again; empty: nothing."""
 
@@ -63,10 +66,23 @@ class Service(ABC):
         """
         begun = time.monotonic()
         if self.process.find() is None:
+            self.refuse_taken_port()
             self.process.start(self.prepare())
         self.wait_ready(begun + self.start_seconds)
         self.started()
         return time.monotonic() - begun
+
+    def refuse_taken_port(self) -> None:
+        """ServiceError where somebody else listens on our port: it would answer in our place."""
+        if not self.listens:
+            return
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            if probe.connect_ex((HOST, self.port)) == 0:
+                raise ServiceError(
+                    f"port {self.port} is taken by another process: stop that, or choose another "
+                    f"port (see .env.example)"
+                )
 
     def wait_ready(self, deadline: float) -> None:
         """Poll the probe until the monotonic deadline."""

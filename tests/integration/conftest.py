@@ -64,9 +64,11 @@ def stack() -> Iterator[RunningStack]:
     The variables are also set in this process, so that settings read here find this stack.
     """
     with tempfile.TemporaryDirectory(prefix="market-streams-test-") as folder:
-        settings = own_settings(Path(folder))
+        settings = own_settings(Path(folder), kafka_retention_check_ms=500)
         running = Stack(settings)
         before = dict(os.environ)
+        # A zone with daylight saving time: whoever forgets UTC is found out, here and in clients.
+        os.environ["TZ"] = "America/New_York"
         try:
             running.up(report=lambda line: print(line, file=sys.stderr))
             os.environ.update(settings.environment())
