@@ -1,4 +1,4 @@
-"""Waiting times between tries: exponential, with full jitter.
+"""Waiting times: between tries exponential with full jitter, between calls an even pace.
 
 Full jitter spreads the clients that one outage cut off, so that they do not all return at once
 (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
@@ -29,3 +29,23 @@ def delays(
     while True:
         yield uniform(0.0, ceiling)
         ceiling = min(cap, ceiling * 2)
+
+
+class Pace:
+    """An even pace of calls with bursts (the generic cell rate algorithm, ITU-T I.371).
+
+    Args:
+        interval: Mean time between calls in the long run, seconds.
+        burst: Calls that may go at once after a pause.
+    """
+
+    def __init__(self, interval: float, burst: int) -> None:
+        self._interval = interval
+        self._tolerance = (burst - 1) * interval
+        self._due = 0.0
+
+    def wait(self, now: float) -> float:
+        """Take the next place; gives the seconds to wait for it from ``now`` (monotonic)."""
+        due = max(now, self._due)
+        self._due = due + self._interval
+        return max(0.0, due - self._tolerance - now)

@@ -50,15 +50,24 @@ def steps(long: bool) -> list[Step]:
     environments = load().installed / "venv"
     dev, flink = environments / "dev/bin", environments / "flink/bin"
 
-    def pytest(folder: Path, expression: str) -> list[str | Path]:
-        return [folder / "python", "-m", "pytest", "-q", "-m", expression]
+    def pytest(folder: Path, expression: str, *modules: Path) -> list[str | Path]:
+        return [
+            folder / "python",
+            "-m",
+            "pytest",
+            "-q",
+            "--durations=8",
+            "-m",
+            expression,
+            *modules,
+        ]
 
     with_flink = flink_modules(ROOT / "tests")
     if long:
         found = [Step("long", "long tests", pytest(dev, "long"))]
         if with_flink:
             name = "long tests with PyFlink"
-            found.append(Step("long", name, pytest(flink, "long"), may_be_empty=True))
+            found.append(Step("long", name, pytest(flink, "long", *with_flink), may_be_empty=True))
         return found
     found = [
         Step("lint", "ruff check", [dev / "ruff", "check", "-q", "."]),
@@ -70,7 +79,9 @@ def steps(long: bool) -> list[Step]:
         Step("integration", "integration tests", pytest(dev, "integration and not long")),
     ]
     if with_flink:
-        found.append(Step("integration", "tests with PyFlink", pytest(flink, "not long")))
+        found.append(
+            Step("integration", "tests with PyFlink", pytest(flink, "not long", *with_flink))
+        )
     return found
 
 

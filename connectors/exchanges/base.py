@@ -147,7 +147,9 @@ class Limits(NamedTuple):
     """Send WebSocket pings this often; None where the server pings and only pongs are due."""
     ping_timeout: float
     rest_interval: float
-    """Shortest time between two REST calls."""
+    """Mean time between two REST calls in the long run."""
+    rest_burst: int
+    """Calls that may go at once after a pause: a reconnect asks for every symbol."""
 
 
 class ResponseError(ValueError):

@@ -39,6 +39,7 @@ class Binance(Venue):
         ping_interval=None,  # the server pings every 20 s
         ping_timeout=60.0,
         rest_interval=0.3,  # historicalTrades weighs 25 of 6,000 a minute
+        rest_burst=40,
     )
 
     def native_symbol(self, symbol: str) -> str:

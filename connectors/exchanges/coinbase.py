@@ -40,7 +40,8 @@ class Coinbase(Venue):
         renew=23 * 3600.0,
         ping_interval=20.0,
         ping_timeout=20.0,
-        rest_interval=0.15,  # 10 a second are allowed
+        rest_interval=0.15,  # 10 a second are allowed, 15 in a burst
+        rest_burst=8,
     )
 
     def native_symbol(self, symbol: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import aiohttp
 from msgspec import Struct, field
 
-from connectors.backoff import delays
+from connectors.backoff import Pace, delays
 from connectors.errors import retry_or_fatal
 from connectors.events import Trade
 from connectors.exchanges.base import DeadLetter, Instrument, ResponseError, Venue
@@ -55,7 +55,7 @@ class GapFiller:
         self._base = base
         self._max_fill = max_fill
         self._slots = asyncio.Semaphore(CONCURRENCY)
-        self._next_call = 0.0
+        self._pace = Pace(venue.limits.rest_interval, venue.limits.rest_burst)
         self.source = f"{venue.name}-rest"
 
     async def fetch(self, instrument: Instrument, low: int, high: int | None, take: Page) -> Filled:
@@ -108,11 +108,7 @@ class GapFiller:
 
     async def get(self, url: str) -> bytes:
         """GET with the venue's pace; raises aiohttp.ClientError, TimeoutError."""
-        now = time.monotonic()
-        start = max(now, self._next_call)
-        self._next_call = start + self._venue.limits.rest_interval
-        if start > now:
-            await asyncio.sleep(start - now)
+        await asyncio.sleep(self._pace.wait(time.monotonic()))
         async with self._session.get(url) as answer:
             answer.raise_for_status()
             return await answer.read()

@@ -22,7 +22,7 @@ from connectors.feed.connection import open_connection
 from connectors.feed.fill import GapFiller
 from connectors.feed.session import Session, new_source
 from connectors.feed.state import FeedState
-from connectors.kafka.producers import open_producer
+from connectors.kafka.clients import open_producer
 from connectors.kafka.publisher import Publisher
 from connectors.kafka.tail import read_trackers
 from connectors.kafka.topics import TOPICS

@@ -1,12 +1,11 @@
 """What the publisher asks of a Kafka client: idempotent, acks=all, lz4, bounded, no error unseen.
 
 Two clients keep the promise: `producer_librdkafka` is the default on the market path;
-`producer_kafka_python` does the same in pure Python at about a sixth of the speed.
+`producer_kafka_python` does the same in pure Python at about a sixth of the speed. `clients` opens
+the one that is wanted.
 """
 
 from typing import NamedTuple, Protocol
-
-from connectors.settings import Settings
 
 Headers = list[tuple[str, bytes]]
 
@@ -61,23 +60,3 @@ class Producer(Protocol):
 
     def close(self, timeout: float) -> list[Failure]:
         """Flush, end, and give every failure that was not given before, leftovers included."""
-
-
-def open_producer(settings: Settings, topics: list[str]) -> Producer:
-    """The producer that the settings ask for.
-
-    Args:
-        settings: Addresses and bounds.
-        topics: Full names of the topics that will be written; they must exist.
-
-    Raises:
-        BrokerUnreachable: Where no broker answers within 10 s.
-    """
-    # Each client imports this module, and only the chosen one need be loaded.
-    if settings.producer == "kafka-python":
-        from connectors.kafka.producer_kafka_python import KafkaPythonProducer
-
-        return KafkaPythonProducer(settings, topics)
-    from connectors.kafka.producer_librdkafka import ConfluentProducer
-
-    return ConfluentProducer(settings)

@@ -42,7 +42,7 @@ class Binance(Venue, BinanceProtocol):
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """Also ``/api/v3``."""
         super().add_routes(router)
-        BinanceRest(self).add_routes(router)
+        BinanceRest(self, self.book_shown).add_routes(router)
 
     def stream_opened(self, name: str) -> None:
         """Book and candle streams remember what they have shown."""

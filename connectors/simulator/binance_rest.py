@@ -4,24 +4,27 @@ Trades that are answered count as sent, ``via`` ``rest``.
 """
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
 
 from aiohttp import web
 
 from connectors.simulator.instruments import E8, Instrument, padded
 from connectors.simulator.market import SymbolMarket
-
-if TYPE_CHECKING:
-    from connectors.simulator.binance import Binance
+from connectors.simulator.venue import Venue
 
 MAX_TRADES = 1000
+
+
+BookShown = Callable[[SymbolMarket, Iterable[int], Iterable[int]], None]
+"""Told of each book that was answered: symbol, bid prices, ask prices."""
 
 
 class BinanceRest:
     """The ``/api/v3`` paths of a simulated Binance."""
 
-    def __init__(self, venue: "Binance") -> None:
+    def __init__(self, venue: Venue, book_shown: BookShown) -> None:
         self._venue = venue
+        self._book_shown = book_shown
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """Register the paths."""
@@ -76,7 +79,7 @@ class BinanceRest:
         symbol = self._symbol(request)
         limit = _integer(request, "limit", 100)
         bids, asks = symbol.book()
-        self._venue.book_shown(symbol, bids, asks)
+        self._book_shown(symbol, bids, asks)
         return web.json_response(
             {
                 "lastUpdateId": symbol.update_id,

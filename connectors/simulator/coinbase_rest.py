@@ -4,14 +4,10 @@ Both hosts' paths are on the one port. The Exchange API pages by trade id, write
 and tells the maker's side. Trades that are answered count as sent, ``via`` ``rest``.
 """
 
-from typing import TYPE_CHECKING
-
 from aiohttp import web
 
 from connectors.simulator.instruments import Instrument, padded, rfc3339, trimmed
-
-if TYPE_CHECKING:
-    from connectors.simulator.coinbase import Coinbase
+from connectors.simulator.venue import Venue
 
 MAX_TRADES = 1000
 
@@ -19,7 +15,7 @@ MAX_TRADES = 1000
 class CoinbaseRest:
     """The REST paths of a simulated Coinbase."""
 
-    def __init__(self, venue: "Coinbase") -> None:
+    def __init__(self, venue: Venue) -> None:
         self._venue = venue
 
     def add_routes(self, router: web.UrlDispatcher) -> None:

@@ -1,11 +1,15 @@
-"""Kafka -> one-minute bars -> Kafka, through the runner against the same SQL written by hand.
+"""Kafka -> one-minute bars -> Kafka, through the runner against SQL submitted by hand.
 
     python -m tests.benchmarks.bars --trades 10000000
 
-Both read the same topic to its end, on the running stack (`make up`), one after the other, several
-rounds. The hand-written file (bars.sql beside this one) has the same SELECT and no companion for
-late rows, no guard of times and no revision. Counted is the run phase: from the moment when all
-tasks run until the job has finished. Deployment (client, planner, scheduling) is told apart.
+- ``ours``: the model bars_1m, submitted by the runner;
+- ``same``: the very SQL of it, as `render` prints it, submitted with Flink's SQL client;
+- ``bare``: the file bars.sql beside this one: the same SELECT by hand with two readers of the
+  topic, no companion for late rows, no guard of times, no revision: what the promises cost.
+
+All read the same topic to its end, on the running stack (`make up`), in turns, several rounds.
+Counted is the run phase: from the moment when all tasks run until the job has finished.
+Deployment (client, planner, scheduling) is told apart.
 """
 
 import argparse
@@ -17,7 +21,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -82,32 +86,58 @@ def send(producer: Producer, topic: str, partition: int, value: bytes, millis: i
             producer.poll(0.05)
 
 
-def submit_ours(settings: Settings, prefix: str, folder: Path) -> str:
-    """Submit the model bars_1m alone, to Kafka alone, through the runner; the job's id."""
-    sql = folder / "sql"
-    shutil.copytree(ROOT / "sql", sql, dirs_exist_ok=True)
-    model = sql / "windows/bars_1m.sql"
-    model.write_text(model.read_text().replace("kafka, postgres", "kafka"))
-    jobs = (sql / "jobs.toml").read_text()
-    (sql / "jobs.toml").write_text(
-        jobs + '\n[jobs.bench]\nmodels = ["windows/bars_1m"]\nparallelism = 2\n'
-    )
-    values = [f"TOPIC_PREFIX={prefix}", "BOUNDED=latest-offset"]
-    arguments = ["--job", "bench", *(part for value in values for part in ("--set", value))]
-    environment = {**settings.flink_environment(), "MARKET_STREAMS_SQL": str(sql)}
-    output = _call(command(settings, arguments), environment)
-    return next(json.loads(line)["id"] for line in output if line.startswith('{"job"'))
+class Bench(NamedTuple):
+    """What the three ways of submitting share."""
 
+    settings: Settings
+    servers: str
+    prefix: str
+    folder: Path
 
-def submit_hand(settings: Settings, servers: str, prefix: str, folder: Path) -> str:
-    """Submit the hand-written file with Flink's SQL client; the job's id."""
-    text = HAND.read_text().replace("<servers>", servers).replace("<prefix>", prefix)
-    script = folder / "bars.sql"
-    script.write_text(text)
-    environment = settings.flink_environment()
-    client = Path(environment["FLINK_HOME"]) / "bin/sql-client.sh"
-    output = _call([str(client), "-f", str(script)], environment)
-    return next(line.split()[-1] for line in output if line.startswith("Job ID:"))
+    @property
+    def environment(self) -> dict[str, str]:
+        """Flink's, with the job of this benchmark."""
+        flink = self.settings.flink_environment()
+        return {**flink, "MARKET_STREAMS_SQL": str(self.folder / "sql")}
+
+    @property
+    def options(self) -> list[str]:
+        """Variables of the job."""
+        values = [f"TOPIC_PREFIX={self.prefix}", "BOUNDED=latest-offset"]
+        return [part for value in values for part in ("--set", value)]
+
+    def write_job(self) -> None:
+        """A folder of SQL files with one more job: bars_1m alone, to Kafka alone."""
+        sql = self.folder / "sql"
+        shutil.copytree(ROOT / "sql", sql)
+        model = sql / "windows/bars_1m.sql"
+        model.write_text(model.read_text().replace("kafka, postgres", "kafka"))
+        with (sql / "jobs.toml").open("a") as jobs:
+            jobs.write('\n[jobs.bench]\nmodels = ["windows/bars_1m"]\nparallelism = 2\n')
+
+    def ours(self) -> str:
+        """Submit through the runner; the job's id."""
+        arguments = command(self.settings, ["--job", "bench", *self.options])
+        output = _call(arguments, self.environment)
+        return next(json.loads(line)["id"] for line in output if line.startswith('{"job"'))
+
+    def same(self) -> str:
+        """Submit what `render` prints; the job's id."""
+        python = Path(self.settings.flink_environment()["FLINK_HOME"]).parents[3] / "bin/python"
+        words = [str(python), "-m", "flink_jobs", "render", *self.options, "bench"]
+        return self._client("\n".join(_call(words, self.environment)))
+
+    def bare(self) -> str:
+        """Submit the hand-written file; the job's id."""
+        text = HAND.read_text().replace("<servers>", self.servers)
+        return self._client(text.replace("<prefix>", self.prefix))
+
+    def _client(self, text: str) -> str:
+        script = self.folder / "script.sql"
+        script.write_text(text)
+        client = Path(self.environment["FLINK_HOME"]) / "bin/sql-client.sh"
+        output = _call([str(client), "-f", str(script)], self.environment)
+        return next(line.split()[-1] for line in output if line.startswith("Job ID:"))
 
 
 def _call(arguments: list[str], environment: dict[str, str]) -> list[str]:
@@ -139,42 +169,42 @@ def run_seconds(cluster: Cluster, identity: str) -> float:
 
 
 def run(trades: int = 10_000_000, rounds: int = 3) -> dict[str, Any]:
-    """Events a second of both in the run phase, their ratio, seconds of deployment.
+    """Events a second of each in the run phase, ratios, seconds of deployment.
 
-    Medians over the rounds, in which the two take turns.
+    Medians over the rounds, in which they take turns.
     """
     settings = Settings()
     servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:19092")
     cluster = Cluster(settings.flink_rest_url)
     prefix = f"bench{os.getpid()}."
     topics = [f"{prefix}{name}" for name in ("market.trades", "hand.bars_1m", "analytics.bars_1m")]
-    found: dict[str, list[tuple[float, float]]] = {"ours": [], "hand": []}
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        publish_seconds = publish(servers, topics[0], trades)
+        bench = Bench(settings, servers, prefix, Path(name))
+        bench.write_job()
+        ways = {"ours": bench.ours, "same": bench.same, "bare": bench.bare}
+        rates: dict[str, list[float]] = {way: [] for way in ways}
+        deployments: dict[str, list[float]] = {way: [] for way in ways}
+        publish(servers, topics[0], trades)
         admin = AdminClient({"bootstrap.servers": servers})
         next(iter(admin.create_topics([NewTopic(topics[1], 1, 1)]).values())).result()
         for _ in range(rounds):
-            for kind in found:
+            for way, submit in ways.items():
                 began = time.time()
-                if kind == "ours":
-                    identity = submit_ours(settings, prefix, folder)
-                else:
-                    identity = submit_hand(settings, servers, prefix, folder)
-                seconds = run_seconds(cluster, identity)
-                found[kind].append((trades / seconds, time.time() - began - seconds))
+                seconds = run_seconds(cluster, submit())
+                rates[way].append(trades / seconds)
+                deployments[way].append(time.time() - began - seconds)
         admin.delete_topics([*topics, f"{prefix}market.late-events"])
-    ours, hand = (statistics.median(r for r, _ in found[kind]) for kind in ("ours", "hand"))
+    rate = {way: statistics.median(all_rates) for way, all_rates in rates.items()}
     return {
         "trades": trades,
-        "publish_seconds": round(publish_seconds, 1),
-        "ours_events_per_second": round(ours),
-        "hand_events_per_second": round(hand),
-        "ratio": round(ours / hand, 3),
-        "ours_all": [round(rate) for rate, _ in found["ours"]],
-        "hand_all": [round(rate) for rate, _ in found["hand"]],
-        "ours_deployment_seconds": round(statistics.median(s for _, s in found["ours"]), 1),
-        "hand_deployment_seconds": round(statistics.median(s for _, s in found["hand"]), 1),
+        **{f"{way}_events_per_second": round(number) for way, number in rate.items()},
+        "ratio_to_same": round(rate["ours"] / rate["same"], 3),
+        "ratio_to_bare": round(rate["ours"] / rate["bare"], 3),
+        **{f"{way}_all": [round(number) for number in all_] for way, all_ in rates.items()},
+        **{
+            f"{way}_deployment_seconds": round(statistics.median(all_), 1)
+            for way, all_ in deployments.items()
+        },
     }
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from connectors.errors import BrokerUnreachable, BufferFull
 from connectors.kafka.admin import ensure_topics
-from connectors.kafka.producers import Failure, Producer, open_producer
+from connectors.kafka.clients import open_producer
+from connectors.kafka.producers import Failure, Producer
 from connectors.kafka.topics import Topic
 from connectors.settings import load_settings
 from docker.local.kafka import Kafka

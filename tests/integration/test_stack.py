@@ -123,7 +123,7 @@ def test_status_command_prints_pids_and_ports(stack: RunningStack) -> None:
 
 def test_logs_command_shows_the_end_of_a_log(stack: RunningStack) -> None:
     """`logs kafka` prints what the broker said; an unknown name lists the known ones."""
-    done = command(stack.env, "logs", "kafka", "-n", "500")
+    done = command(stack.env, "logs", "kafka", "-n", "1000000")
     assert "Kafka Server started" in done.stdout
     wrong = command(stack.env, "logs", "kafak")
     assert wrong.returncode == 1
