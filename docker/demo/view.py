@@ -7,6 +7,7 @@ from decimal import Decimal
 from statistics import mean
 from typing import Any
 
+from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
@@ -29,11 +30,9 @@ def sparkline(values: list[float]) -> str:
 
 def screen(state: DemoState, addresses: dict[str, str]) -> RenderableType:
     """The whole screen."""
-    beside = Table.grid(expand=True, padding=(0, 1))
-    beside.add_row(services(state), feeds(state))
     return Group(
         headline(state),
-        beside,
+        Columns([services(state), feeds(state)]),  # below each other where it is narrow
         Panel(bars(state), title=f"1-minute bars ({state.windows} windows)", border_style="blue"),
         Panel(alerts(state), title=f"alerts ({state.alert_count})", border_style="yellow"),
         footer(state, addresses),
@@ -54,7 +53,7 @@ def headline(state: DemoState) -> Text:
 
 def services(state: DemoState) -> Table:
     """The stack's processes."""
-    table = Table(title="services", title_style="bold", expand=True)
+    table = Table(title="services", title_style="bold")
     for column in ("service", "port", "health", "memory"):
         table.add_column(column)
     for row in state.services:
@@ -66,7 +65,7 @@ def services(state: DemoState) -> Table:
 
 def feeds(state: DemoState) -> Table:
     """The connectors."""
-    table = Table(title="feeds", title_style="bold", expand=True)
+    table = Table(title="feeds", title_style="bold")
     for column in ("venue", "state", "events", "events/s", "lag p50/p99", "gaps", "dead"):
         table.add_column(column, justify="right")
     for venue, feed in state.feeds.items():

@@ -54,12 +54,18 @@ def test_an_empty_state_says_what_it_waits_for() -> None:
 
 def test_bars_alerts_and_services_are_readable_on_eighty_columns() -> None:
     """Nothing that a person must read is cut at the usual width."""
-    state = DemoState(services=[Status("kafka", 1, 19092, "up", "", 300 * 2**20)])
+    feed = Feed(connected=True, events=1234567, lag_p50=0.004, lag_p99=0.02)
+    state = DemoState(
+        services=[Status("taskmanager", 1, 19092, "up", "", 300 * 2**20)],
+        feeds={"coinbase": feed},
+    )
     state.take("analytics.bars_1m", dict(BAR))
     state.take("alerts", {"event_time": "2026-11-22 20:15:01", "severity": "high", "message": "m"})
     state.take("market.late-events", {})
     text = drawn(state)
     for words in ("BTC-USDT", "64,000.50", "20:15", "high", "late rows 1", "300 MiB"):
+        assert words in text
+    for words in ("taskmanager", "coinbase", "1,234,567", "4ms/20ms"):
         assert words in text
 
 

@@ -1,0 +1,23 @@
+"""`.env.example` names every setting that there is."""
+
+import re
+
+import pytest
+from pydantic_settings import BaseSettings
+
+from connectors.settings import Settings as ConnectorSettings
+from docker.demo.settings import DemoSettings
+from docker.local.settings import ROOT, StackSettings
+
+INTERNAL = {"MARKET_STREAMS_INSTALLED"}
+"""For tests, which share what another state folder has installed."""
+
+
+@pytest.mark.parametrize("settings", [StackSettings, ConnectorSettings, DemoSettings])
+def test_every_setting_is_in_the_example(settings: type[BaseSettings]) -> None:
+    """A setting that is not written down is found by nobody."""
+    text = (ROOT / ".env.example").read_text()
+    named = set(re.findall(r"^#?([A-Z_]+)=", text, re.MULTILINE))
+    prefix = settings.model_config.get("env_prefix", "")
+    expected = {f"{prefix}{name}".upper() for name in settings.model_fields}
+    assert expected - INTERNAL - named == set()
