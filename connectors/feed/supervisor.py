@@ -22,9 +22,9 @@ from connectors.feed.connection import open_connection
 from connectors.feed.fill import GapFiller
 from connectors.feed.session import Session, new_source
 from connectors.feed.state import FeedState
+from connectors.feed.tail import read_trackers
 from connectors.kafka.clients import open_producer
 from connectors.kafka.publisher import Publisher
-from connectors.kafka.tail import read_trackers
 from connectors.kafka.topics import TOPICS
 from connectors.metrics import FeedStats, serve_metrics
 from connectors.settings import Settings

@@ -17,8 +17,8 @@ from collections import deque
 
 from connectors.errors import BufferFull, BufferStuck, ProducerFailed
 from connectors.events import BookUpdate, Event, Quote
-from connectors.feed.conflate import Conflator
 from connectors.kafka import topics
+from connectors.kafka.conflate import Conflator
 from connectors.kafka.deadletters import DeadLetterFile
 from connectors.kafka.producers import Failure, Headers, Producer
 from connectors.kafka.serde import encode

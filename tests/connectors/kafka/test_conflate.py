@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.events import BookUpdate, Quote
-from connectors.feed.conflate import Conflator, merge_books
+from connectors.kafka.conflate import Conflator, merge_books
 
 HEAD = ("binance", "BTC-USDT", "BTCUSDT", 1, 2, "t", "venue", 1)
 PRICES = st.sampled_from(["1", "2", "3", "4", "5"])
