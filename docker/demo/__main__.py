@@ -207,6 +207,22 @@ class Demo:
 
 
 @contextmanager
+def terminal_of_our_own() -> Iterator[None]:
+    """Take Ctrl-C alone: `make` would otherwise be interrupted too and hide our exit status."""
+    if not sys.stdin.isatty():
+        yield
+        return
+    before = os.tcgetpgrp(sys.stdin.fileno())
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    os.setpgid(0, 0)
+    os.tcsetpgrp(sys.stdin.fileno(), os.getpgrp())
+    try:
+        yield
+    finally:
+        os.tcsetpgrp(sys.stdin.fileno(), before)
+
+
+@contextmanager
 def interrupts(demo: Demo) -> Iterator[None]:
     """Ctrl-C and SIGTERM end the demo in order; a second Ctrl-C is an ordinary one."""
 
@@ -242,4 +258,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with terminal_of_our_own():
+        STATUS = main()
+    sys.exit(STATUS)
