@@ -4,8 +4,10 @@ A companion of each window model asks its own window function over the rows behi
 so it names each lost (row, window) pair. The watermark here may be ahead of the window's own: a
 pair may be told that the window still took in, none is missed. That holds where one reader reads
 the topic (SOURCE_PARALLELISM): behind several, one that was idle does not know how far the others
-are. Rows in time fail the first filter, so the branch costs next to nothing. A session has no window before it ends: a row is told
-when the gap after it has passed, with the window that it would have made alone.
+are. Rows in time fail the first filter, so the branch costs next to nothing.
+
+A session has no window before it ends: a row is told when the gap after it has passed, with the
+window that it would have made alone.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
