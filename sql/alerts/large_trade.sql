@@ -12,7 +12,9 @@ SELECT
     CAST(price * size AS DECIMAL(38, 10)) AS observed,
     CAST(${LARGE_TRADE_NOTIONAL} AS DECIMAL(38, 10)) AS threshold,
     CONCAT(
-        symbol, ' on ', exchange, ': trade ', trade_id, ' of ', CAST(size AS STRING), ' at ', CAST(price AS STRING)
+        symbol, ' on ', exchange, ': trade ', trade_id,
+        ' of ', TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM CAST(size AS STRING))),
+        ' at ', TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM CAST(price AS STRING)))
     ) AS message
 FROM trades
 WHERE price * size >= ${LARGE_TRADE_NOTIONAL}

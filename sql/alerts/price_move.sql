@@ -12,7 +12,9 @@ SELECT
     ABS(move_percent) AS observed,
     CAST(${PRICE_MOVE_PERCENT} AS DECIMAL(38, 10)) AS threshold,
     CONCAT(
-        symbol, ' on ', exchange, ': from ', CAST(`open` AS STRING), ' to ', CAST(`close` AS STRING),
+        symbol, ' on ', exchange,
+        ': from ', TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM CAST(`open` AS STRING))),
+        ' to ', TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM CAST(`close` AS STRING))),
         ' in the minute from ', CAST(window_start AS STRING)
     ) AS message
 FROM (
