@@ -8,22 +8,21 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 from kafka.producer.future import FutureRecordMetadata
 
 from connectors.errors import BrokerUnreachable, BufferFull
-from connectors.kafka.producers import BATCH_BYTES, Depth, Failure, Headers
+from connectors.kafka.producers import BATCH_BYTES, Depth, Failure, Headers, Record
 from connectors.kafka.topics import LARGEST_RECORD
 from connectors.settings import Settings
 
 RECORD_OVERHEAD = 128
 """Estimate of what one waiting record costs beside its key and value, bytes."""
 
-_Record = tuple[str, int, bytes | None, bytes, int, Headers | None]
-_Waiting = tuple[FutureRecordMetadata, _Record]
+_Waiting = tuple[FutureRecordMetadata, Record]
 
 
 class KafkaPythonProducer:
     """kafka-python 3: its buffer has no bound of its own, so waiting records are kept here.
 
     Its answers arrive in its own thread, which marks a record's future as done; `poll` takes the
-    done ones off the front. That is cheaper than a callback per record in that thread.
+    done ones off the front, so nothing of ours runs in that thread.
     """
 
     def __init__(self, settings: Settings, topics: list[str]) -> None:
@@ -133,7 +132,7 @@ class KafkaPythonProducer:
             if future.exception is not None:
                 self._fail(record, future.exception)
 
-    def _fail(self, record: _Record, error: BaseException) -> None:
+    def _fail(self, record: Record, error: BaseException) -> None:
         topic, partition, key, value, timestamp_ms, headers = record
         self._failures.append(
             Failure(topic, partition, key, value, timestamp_ms, headers or [], repr(error))

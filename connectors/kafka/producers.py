@@ -8,6 +8,8 @@ the one that is wanted.
 from typing import NamedTuple, Protocol
 
 Headers = list[tuple[str, bytes]]
+Record = tuple[str, int, bytes | None, bytes, int, Headers | None]
+"""The arguments of `Producer.send`: topic, partition, key, value, timestamp in ms, headers."""
 
 BATCH_BYTES = 128 * 1024
 

@@ -20,7 +20,7 @@ from connectors.events import BookUpdate, Event, Quote
 from connectors.kafka import topics
 from connectors.kafka.conflate import Conflator
 from connectors.kafka.deadletters import DeadLetterFile
-from connectors.kafka.producers import Failure, Headers, Producer
+from connectors.kafka.producers import Failure, Headers, Producer, Record
 from connectors.kafka.serde import encode
 from connectors.metrics import FeedStats
 from connectors.settings import Settings
@@ -29,8 +29,6 @@ logger = logging.getLogger(__name__)
 
 TICK = 0.02
 """Seconds between two calls of `Publisher.tick`."""
-
-_Record = tuple[str, int, bytes | None, bytes, int, Headers | None]
 
 
 class Publisher:
@@ -59,7 +57,7 @@ class Publisher:
         self._send = producer.send
         self._stats = stats
         self._settings = settings
-        self._pending: deque[_Record] = deque()
+        self._pending: deque[Record] = deque()
         self._names = {
             kind: settings.topic(topic.name) for kind, topic in topics.TOPIC_OF_EVENT.items()
         }

@@ -208,18 +208,22 @@ class Demo:
 
 @contextmanager
 def terminal_of_our_own() -> Iterator[None]:
-    """Take Ctrl-C alone: `make` would otherwise be interrupted too and hide our exit status."""
-    if not sys.stdin.isatty():
+    """Take Ctrl-C alone: `make` would otherwise be interrupted too and hide our exit status.
+
+    Only where another process leads our group, and that group has the terminal: a leader gets
+    Ctrl-C anyway (and a session's leader may not leave), a background job must not take it.
+    """
+    ours = os.getpgrp()
+    if ours == os.getpid() or not sys.stdin.isatty() or os.tcgetpgrp(sys.stdin.fileno()) != ours:
         yield
         return
-    before = os.tcgetpgrp(sys.stdin.fileno())
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     os.setpgid(0, 0)
     os.tcsetpgrp(sys.stdin.fileno(), os.getpgrp())
     try:
         yield
     finally:
-        os.tcsetpgrp(sys.stdin.fileno(), before)
+        os.tcsetpgrp(sys.stdin.fileno(), ours)
 
 
 @contextmanager
@@ -259,5 +263,4 @@ def main() -> int:
 
 if __name__ == "__main__":
     with terminal_of_our_own():
-        STATUS = main()
-    sys.exit(STATUS)
+        sys.exit(main())

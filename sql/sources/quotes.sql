@@ -32,6 +32,7 @@ CREATE TABLE quote_events (
     'properties.group.id' = '${TOPIC_PREFIX}flink-${JOB}',
     'scan.startup.mode' = '${SCAN_STARTUP_MODE}',
     'scan.startup.timestamp-millis' = '${SCAN_STARTUP_MILLIS}',
+    'scan.parallelism' = '${SOURCE_PARALLELISM}',
     'scan.bounded.mode' = '${BOUNDED}',
     'scan.watermark.idle-timeout' = '${IDLE_TIMEOUT}',
     'format' = 'json'

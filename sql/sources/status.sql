@@ -26,6 +26,7 @@ CREATE TABLE status_events (
     'properties.group.id' = '${TOPIC_PREFIX}flink-${JOB}',
     'scan.startup.mode' = '${SCAN_STARTUP_MODE}',
     'scan.startup.timestamp-millis' = '${SCAN_STARTUP_MILLIS}',
+    'scan.parallelism' = '${SOURCE_PARALLELISM}',
     'scan.bounded.mode' = '${BOUNDED}',
     'format' = 'json'
 );
