@@ -4,6 +4,7 @@ STATE := $(shell $(PYTHON) -m docker.doctor)
 BASE := $(STATE)/venv/base/bin/python
 DEV := $(STATE)/venv/dev/bin
 FLINK := $(STATE)/venv/flink/bin/python
+AIRFLOW := $(STATE)/venv/airflow/bin/python
 UV := $(STATE)/venv/tools/bin/uv
 SETUP := $(PYTHON) -m docker.bootstrap setup
 STACK := $(BASE) -m docker.stack
@@ -11,15 +12,19 @@ STACK := $(BASE) -m docker.stack
 WITH_STACK = eval "$$($(STACK) env)" &&
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long soak bench setup doctor up down status logs env jobs sql \
-	check-sql lint format lock test-udfs open clean
+.PHONY: help demo batch test test-long soak bench setup doctor up down status logs env jobs sql \
+	check-sql lint format lock test-udfs test-dags open clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
 
-demo: ## everything at once: stack, exchange, connectors, jobs, live terminal, final check
-	@$(SETUP)
+demo: ## streaming at once: stack, exchange, connectors, jobs, live terminal, final check
+	@$(SETUP) --for market
 	@$(BASE) -m docker.demo
+
+batch: ## all listed stocks at once: Airflow, a local Yahoo and JPX, live progress, final check
+	@$(SETUP) --for batch
+	@DEMO_BATCH_RESUME=$(RESUME) $(BASE) -m docker.batch
 
 test: ## lint, unit and integration tests, closed by one summed line
 	@$(SETUP) --no-ports
@@ -30,12 +35,12 @@ test-long: ## the long tests: full chaos, all kills, large proofs
 	@$(DEV)/python -m tests.run --long
 
 soak: ## the demo for SOAK_SECONDS (3600), closed by its check of every window
-	@$(SETUP)
+	@$(SETUP) --for market
 	@DEMO_SECONDS=$(or $(SOAK_SECONDS),3600) $(BASE) -m docker.demo
 
 bench: ## measure: parse path, socket to Kafka, Kafka to bars
 	@$(SETUP) --no-ports
-	@$(STACK) up
+	@$(STACK) up market
 	@$(WITH_STACK) for name in parse publish bars; do \
 		$(DEV)/python -m tests.benchmarks.$$name || exit 1; done
 
@@ -45,17 +50,17 @@ setup: ## install environments and jars into the state folder
 doctor: ## say what this machine lacks and how to cure it
 	@$(PYTHON) -m docker.bootstrap doctor
 
-up: ## start Kafka, PostgreSQL and Flink
-	@$(SETUP)
-	@$(STACK) up
+up: ## start all services, or SERVICE="market|batch|kafka|airflow-api|…"
+	@$(SETUP) $(addprefix --for ,$(filter market batch,$(SERVICE)))
+	@$(STACK) up $(SERVICE)
 
 down: ## stop them in order
 	@$(STACK) down
 
-status: ## pid, port, health and memory of each service
-	@$(STACK) status
+status: ## pid, port, health and memory of each service, or of SERVICE
+	@$(STACK) status $(SERVICE)
 
-logs: ## follow the log of SERVICE=kafka|postgres|jobmanager|taskmanager
+logs: ## follow the log of SERVICE=kafka|postgres|jobmanager|taskmanager|airflow-scheduler|…
 	@$(STACK) logs $(or $(SERVICE),$(error say which: make logs SERVICE=kafka)) -f
 
 env: ## addresses of the stack for a shell: eval "$(make -s env)"
@@ -82,7 +87,7 @@ format: ## let ruff put the code in order
 	@$(DEV)/ruff check -q --fix . ; $(DEV)/ruff format -q .
 
 lock: ## compile requirements/*.in into pinned, hashed *.txt (UPGRADE=1 takes newer versions)
-	@for name in tools base dev flink; do \
+	@for name in tools base dev flink airflow; do \
 		UV_CACHE_DIR=$(STATE)/cache/uv $(UV) pip compile -q --universal --python-version 3.11 \
 			--generate-hashes --no-header --no-emit-index-url $(if $(UPGRADE),--upgrade) \
 			-o requirements/$$name.txt requirements/$$name.in || exit 1; done
@@ -90,7 +95,10 @@ lock: ## compile requirements/*.in into pinned, hashed *.txt (UPGRADE=1 takes ne
 test-udfs: ## plain pytest on the Python functions of SQL, without Kafka or Flink
 	@$(DEV)/python -m pytest -q tests/flink_jobs/udfs
 
-open: ## where to look: Flink's page, metrics
+test-dags: ## plain pytest on the DAGs' integrity, without any service
+	@$(AIRFLOW) -m pytest -q tests/dags/test_integrity.py
+
+open: ## where to look: Flink's and Airflow's pages, metrics
 	@$(STACK) where
 
 clean: ## stop everything, remove the state folder and what lies outside it

@@ -98,6 +98,17 @@ def simulate(context: typer.Context) -> None:
     simulator(context.args, prog_name="python -m connectors simulate")
 
 
+@app.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def simulate_stocks(context: typer.Context) -> None:
+    """Play a local Yahoo Finance and JPX (`simulate-stocks --help`)."""
+    from connectors.simulator.stocks.cli import app as simulator
+
+    simulator(context.args, prog_name="python -m connectors simulate-stocks")
+
+
 async def _serve(work: Callable[[asyncio.Event], Coroutine[Any, Any, int]]) -> int:
     """Run ``work`` until SIGINT or SIGTERM sets its stop event."""
     stop = asyncio.Event()

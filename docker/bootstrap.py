@@ -13,12 +13,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from docker.doctor import ROOT, Fault, environment, examine, python, state_folder
+from docker.doctor import ALL, ROOT, Fault, environment, examine, python, remarks, state_folder
 from docker.install import Installer, InstallError
 
 OURS = (
-    *("cache", "cds", "cds.new", "demo", "flink", "kafka", "log", "postgres", "run", "stamps"),
-    *("venv", "pgpass", "setup.lock", "sources.sql", "sql-history"),
+    *("airflow", "batch", "cache", "cds", "cds.new", "demo", "flink", "kafka", "log", "postgres"),
+    *("run", "stamps", "stocks", "venv", "pgpass", "setup.lock", "sources.sql", "sql-history"),
 )
 """What we put into a state folder."""
 
@@ -28,10 +28,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     env = environment()
     if options.command == "setup":
-        return setup(env, ports=options.ports)
+        return setup(env, options.ports, options.groups or ALL)
     if options.command == "clean":
         return clean(state_folder(env))
-    faults = examine(env, ports=options.ports)
+    faults = examine(env, options.ports, options.groups or ALL)
+    for remark in remarks():
+        print(remark)
     print(describe(faults) if faults else "This machine has what the project needs.")
     return 1 if faults else 0
 
@@ -52,16 +54,23 @@ def parser() -> argparse.ArgumentParser:
             action="store_false",
             help="do not look whether the stack's ports are free (tests choose their own)",
         )
+        command.add_argument(
+            "--for",
+            dest="groups",
+            action="append",
+            choices=ALL,
+            help="look at ports and memory of this group of services only",
+        )
     return top
 
 
-def setup(env: Mapping[str, str], ports: bool) -> int:
+def setup(env: Mapping[str, str], ports: bool, groups: Sequence[str] = ALL) -> int:
     """Cure what can be cured, refuse with all faults if any is left, install the parts."""
-    faults = examine(env, ports)
+    faults = examine(env, ports, groups)
     packages = missing_packages(faults)
     if packages and can_install_packages():
         install_packages(packages)
-        faults = examine(env, ports)
+        faults = examine(env, ports, groups)
     interpreter = python()
     if faults or interpreter is None:
         print(describe(faults), file=sys.stderr)

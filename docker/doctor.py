@@ -11,20 +11,20 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from docker.local.defaults import LISTENERS, PORTS
+from docker.local.defaults import GROUPS, LISTENERS, MEMORY_GIB, PORTS
 from docker.local.marks import read_pid_file
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHONS = ((3, 11), (3, 12))
 """Minor versions that Flink's Python package supports and that we test."""
 JAVA = 17
-DISK_GIB = 4
-MEMORY_GIB = 3
+DISK_GIB = 5
+ALL = tuple(GROUPS)
 
 
 class Fault(NamedTuple):
@@ -118,10 +118,13 @@ def program_faults(env: Mapping[str, str]) -> list[Fault]:
     return faults
 
 
-def port_faults(env: Mapping[str, str], state: Path) -> list[Fault]:
+def port_faults(env: Mapping[str, str], state: Path, groups: Collection[str] = ALL) -> list[Fault]:
     """Ports that somebody else holds, or that are no ports. Our own services may hold theirs."""
     faults = []
+    wanted = {service for group in groups for service in GROUPS[group]}
     for service, names in LISTENERS.items():
+        if service not in wanted:
+            continue
         ours = read_pid_file(state / "run" / f"{service}.pid") is not None
         for name in names:
             text = env.get(name, str(PORTS[name]))
@@ -144,8 +147,8 @@ def is_free(port: int) -> bool:
     return True
 
 
-def room_faults(state: Path) -> list[Fault]:
-    """Disk where the state folder is, and memory unless the stack holds it already."""
+def room_faults(state: Path, groups: Collection[str] = ALL) -> list[Fault]:
+    """Disk where the state folder is, and memory for those groups that do not run already."""
     faults = []
     place = next(folder for folder in (state, *state.parents) if folder.exists())
     free = shutil.disk_usage(place).free / 2**30
@@ -153,15 +156,24 @@ def room_faults(state: Path) -> list[Fault]:
         remedy = "make room, or move the state folder with MARKET_STREAMS_STATE"
         faults.append(Fault(f"{free:.1f} GiB free at {place}, {DISK_GIB} are needed", remedy))
     available = available_memory(Path("/proc/meminfo"))
-    running = any(read_pid_file(state / "run" / f"{name}.pid") for name in LISTENERS)
-    if available is not None and available < MEMORY_GIB and not running:
+    needed = sum(MEMORY_GIB[group] for group in groups if not runs(state, group))
+    if available is not None and available < needed:
         faults.append(
             Fault(
-                f"{available:.1f} GiB of memory available, {MEMORY_GIB} are needed",
-                "end other programs, or lower FLINK_TASKMANAGER_MEMORY and KAFKA_HEAP",
+                f"{available:.1f} GiB of memory available, {needed:g} are needed",
+                "end other programs, start one group only (make up SERVICE=batch), or lower "
+                "FLINK_TASKMANAGER_MEMORY, KAFKA_HEAP and AIRFLOW_PARALLELISM",
             )
         )
     return faults
+
+
+def runs(state: Path, group: str) -> bool:
+    """Whether a service that belongs to this group alone is running."""
+    others = {name for other in GROUPS if other != group for name in GROUPS[other]}
+    return any(
+        read_pid_file(state / "run" / f"{name}.pid") for name in GROUPS[group] if name not in others
+    )
 
 
 def available_memory(meminfo: Path) -> float | None:
@@ -172,11 +184,20 @@ def available_memory(meminfo: Path) -> float | None:
     return int(found[1]) / 2**20 if found else None
 
 
-def examine(env: Mapping[str, str], ports: bool = True) -> list[Fault]:
+def examine(
+    env: Mapping[str, str], ports: bool = True, groups: Collection[str] = ALL
+) -> list[Fault]:
     """All faults of this machine. Without `ports` for tests, which choose free ones."""
     state = state_folder(env)
-    faults = [*python_faults(), *program_faults(env), *room_faults(state)]
-    return [*faults, *port_faults(env, state)] if ports else faults
+    faults = [*python_faults(), *program_faults(env), *room_faults(state, groups)]
+    return [*faults, *port_faults(env, state, groups)] if ports else faults
+
+
+def remarks() -> list[str]:
+    """What is missing and can be done without: what then does not happen, and the remedy."""
+    if shutil.which("chromium") is None:
+        return ["chromium missing: apt-get install chromium; the browser tests are skipped"]
+    return []
 
 
 if __name__ == "__main__":

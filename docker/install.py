@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from docker.doctor import ROOT
 
-ENVIRONMENTS = ("base", "dev", "flink")
+ENVIRONMENTS = ("base", "dev", "flink", "airflow")
 
 
 class InstallError(Exception):

@@ -5,9 +5,12 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from docker.local.defaults import GROUPS
 from docker.local.service import ServiceError
 from docker.local.settings import HOST, SettingsError, StackSettings, load
 from docker.local.stack import Stack
+
+NAMES = f"services, or one of the groups {', '.join(GROUPS)} (default: all)"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,9 +32,15 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m docker.stack", description=__doc__)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     texts = {
-        up: "start Kafka, PostgreSQL and Flink; return when all answer",
-        down: "stop them in order",
+        up: "start the services; return when all answer",
         status: "pid, port, health and memory of each",
+    }
+    for run, text in texts.items():
+        command = commands.add_parser(run.__name__, help=text, description=text)
+        command.add_argument("names", nargs="*", metavar="SERVICE|GROUP", help=NAMES)
+        command.set_defaults(run=run)
+    texts = {
+        down: "stop all in order",
         env: "environment variables for clients, as `export` lines",
         where: "addresses to look at",
         clean: "stop all and remove the database's folder outside the state folder",
@@ -39,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
     for run, text in texts.items():
         commands.add_parser(run.__name__, help=text, description=text).set_defaults(run=run)
     follow = commands.add_parser("logs", help="show the log of one service")
-    follow.add_argument("service", help="kafka, postgres, jobmanager or taskmanager")
+    follow.add_argument("service", help="for example kafka")
     follow.add_argument("-f", "--follow", action="store_true", help="go on with new lines")
     follow.add_argument("-n", "--lines", type=int, default=50, help="how many (default 50)")
     follow.set_defaults(run=logs)
@@ -47,10 +56,21 @@ def parser() -> argparse.ArgumentParser:
 
 
 def up(settings: StackSettings, options: argparse.Namespace) -> int:
-    """Start everything."""
-    seconds = Stack(settings).up()
-    print(f"The stack is up after {seconds:.1f} s. Flink's page: {settings.flink_rest}")
+    """Start what is named, or everything."""
+    stack = Stack(settings)
+    seconds = stack.up(options.names)
+    print(f"Up after {seconds:.1f} s.")
+    started = {service.name for service in stack.choose(options.names)}
+    if "jobmanager" in started:
+        print(f"Flink's page    {settings.flink_rest}")
+    if "airflow-api" in started:
+        print(f"Airflow's page  {settings.airflow_url} ({logins(settings)})")
     return 0
+
+
+def logins(settings: StackSettings) -> str:
+    """Users of Airflow's page and where their passwords are."""
+    return f"users admin and viewer, passwords in {settings.airflow_passwords}"
 
 
 def down(settings: StackSettings, options: argparse.Namespace) -> int:
@@ -60,13 +80,13 @@ def down(settings: StackSettings, options: argparse.Namespace) -> int:
 
 
 def status(settings: StackSettings, options: argparse.Namespace) -> int:
-    """Print the table; status 3 unless every service is up."""
-    rows = Stack(settings).status()
-    print(f"{'SERVICE':<12}{'PID':>8}{'PORT':>7}  {'HEALTH':<10}{'MEMORY':>9}  DETAIL")
+    """Print the table of what is named, or of all; status 3 unless each of them is up."""
+    rows = Stack(settings).status(options.names)
+    print(f"{'SERVICE':<19}{'PID':>8}{'PORT':>7}  {'HEALTH':<10}{'MEMORY':>9}  DETAIL")
     for row in rows:
         memory = f"{row.memory / 2**20:.0f} MiB" if row.memory else "-"
         pid = row.pid or "-"
-        print(f"{row.service:<12}{pid:>8}{row.port:>7}  {row.health:<10}{memory:>9}  {row.detail}")
+        print(f"{row.service:<19}{pid:>8}{row.port:>7}  {row.health:<10}{memory:>9}  {row.detail}")
     return 0 if all(row.health == "up" for row in rows) else 3
 
 
@@ -94,6 +114,7 @@ def where(settings: StackSettings, options: argparse.Namespace) -> int:
     if settings.flink_prometheus:
         ports = settings.flink_metrics_ports
         print(f"Flink's metrics     http://{HOST}:{first}/metrics (the first free of {ports})")
+    print(f"Airflow's page      {settings.airflow_url} ({logins(settings)})")
     print(f"Kafka               {settings.bootstrap}")
     print(f"PostgreSQL          {settings.database_url} (PGPASSFILE={settings.pgpass})")
     print(f"  read only         {settings.database_url.replace('market@', 'analyst@')}")

@@ -18,6 +18,10 @@ from typing import NamedTuple
 from docker.local.settings import ROOT, load
 
 NOTHING_COLLECTED = 5
+UNIT = "not integration and not long"
+INTEGRATION = "integration and not long"
+TITLES = {"airflow": "Airflow", "flink": "PyFlink"}
+"""Environments beside dev, and what their steps are called after."""
 
 
 class Count(NamedTuple):
@@ -47,51 +51,45 @@ class Step(NamedTuple):
 
 def steps(long: bool) -> list[Step]:
     """Everything `make test` does, or with `long` everything it leaves out."""
-    environments = load().installed / "venv"
-    dev, flink = environments / "dev/bin", environments / "flink/bin"
+    programs = load().installed / "venv"
+    modules = {name: modules_of(name, ROOT / "tests") for name in TITLES}
 
-    def pytest(folder: Path, expression: str, *modules: Path) -> list[str | Path]:
-        return [
-            folder / "python",
-            "-m",
-            "pytest",
-            "-q",
-            "--durations=8",
-            "-m",
-            expression,
-            *modules,
-        ]
+    def pytest(group: str, name: str, environment: str, expression: str) -> Step:
+        words = ["-m", "pytest", "-q", "--durations=8", "-m", expression]
+        chosen = modules.get(environment, [])
+        program = programs / environment / "bin/python"
+        command: list[str | Path] = [program, *words, *chosen]
+        return Step(group, name, command, may_be_empty=long and environment in TITLES)
 
-    with_flink = flink_modules(ROOT / "tests")
     if long:
-        found = [Step("long", "long tests", pytest(dev, "long"))]
-        if with_flink:
-            name = "long tests with PyFlink"
-            found.append(Step("long", name, pytest(flink, "long", *with_flink), may_be_empty=True))
-        return found
+        found = [pytest("long", "long tests", "dev", "long")]
+        return found + [
+            pytest("long", f"long tests with {title}", name, "long")
+            for name, title in TITLES.items()
+            if modules[name]
+        ]
+    dev = programs / "dev/bin"
     found = [
         Step("lint", "ruff check", [dev / "ruff", "check", "-q", "."]),
         Step("lint", "ruff format", [dev / "ruff", "format", "-q", "--check", "."]),
         Step("lint", "mypy", [dev / "mypy", "--no-error-summary"]),
         Step("lint", "import contracts", [dev / "lint-imports", "--no-logo"]),
         Step("lint", "sqlfluff", [dev / "sqlfluff", "lint", "-q", "sql"]),
-        Step("unit", "unit tests", pytest(dev, "not integration and not long")),
-        Step("integration", "integration tests", pytest(dev, "integration and not long")),
+        pytest("unit", "unit tests", "dev", UNIT),
+        pytest("unit", "unit tests with Airflow", "airflow", UNIT),
+        pytest("integration", "integration tests", "dev", INTEGRATION),
+        pytest("integration", "integration tests with Airflow", "airflow", INTEGRATION),
+        # Their unit tests are here too: starting PyFlink twice would cost more than it tells.
+        pytest("integration", "tests with PyFlink", "flink", "not long"),
     ]
-    if with_flink:
-        found.append(
-            Step("integration", "tests with PyFlink", pytest(flink, "not long", *with_flink))
-        )
     return found
 
 
-def flink_modules(folder: Path) -> list[Path]:
-    """Test modules that run in the flink environment (see tests/conftest.py)."""
-    return [
-        module
-        for module in sorted(folder.rglob("test_*.py"))
-        if re.search(r"^pytestmark = .*pytest\.mark\.flink", module.read_text(), re.MULTILINE)
-    ]
+def modules_of(environment: str, folder: Path) -> list[Path]:
+    """Test modules that run in an environment other than dev (see tests/conftest.py)."""
+    mark = re.compile(rf"^pytestmark = .*pytest\.mark\.{environment}\b", re.MULTILINE)
+    modules = sorted(folder.rglob("test_*.py"))
+    return [module for module in modules if mark.search(module.read_text(encoding="utf-8"))]
 
 
 def run_lint(step: Step) -> Count:

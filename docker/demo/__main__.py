@@ -5,13 +5,10 @@ oracle and none differed.
 """
 
 import os
-import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from kafka import KafkaConsumer, TopicPartition
 from rich.console import Console, RenderableType
@@ -26,6 +23,7 @@ from docker.local.service import NotReady, Service, ServiceError
 from docker.local.settings import ROOT, SettingsError, StackSettings, load
 from docker.local.stack import Stack
 from docker.local.supervisor import Supervisor
+from docker.local.terminal import interrupts, terminal_of_our_own
 
 FIRST_RECORD_SECONDS = 60
 REFRESH_SECONDS = 0.5
@@ -41,12 +39,13 @@ class Demo:
         self.settings = settings
         self.demo = demo
         self.console = console
-        self.stack = Stack(settings)
+        self.stack = Stack(settings, ["market"])
         self.exchange = Exchange(settings, demo)
         self.connectors = [Connector(settings, demo, venue) for venue in VENUES]
         self.state = DemoState(feeds={venue: Feed() for venue in VENUES})
         self.reader: TopicReader | None = None
-        self.leave_stack = False
+        self.found: set[str] = set()
+        """Services that ran before."""
         self.ended = threading.Event()
 
     @property
@@ -57,7 +56,7 @@ class Demo:
     def start(self) -> None:
         """Bring everything up until the jobs run. ServiceError says what failed."""
         say = self.console.print
-        self.leave_stack = all(row.health == "up" for row in self.stack.status())
+        self.found = {row.service for row in self.stack.status() if row.health == "up"}
         say("starting Kafka, PostgreSQL and Flink …")
         self.stack.up(report=lambda line: say(f"  {line}"))
         for service in self.ours:
@@ -194,49 +193,16 @@ class Demo:
         return subprocess.run(asked, cwd=ROOT, env=self.environment(), check=False).returncode
 
     def stop(self) -> None:
-        """Stop everything this run has started; a stack that was up before stays."""
+        """Stop everything this run has started; services that were up before stay."""
         self.ended.set()
         if self.reader:
             self.reader.stop()
         for service in self.ours:
             service.stop()
-        if self.leave_stack:
+        if "jobmanager" in self.found:
             cancel_jobs(self.settings.flink_rest, self.demo.topic_prefix)
-        else:
-            self.stack.down(report=lambda line: None)
-
-
-@contextmanager
-def terminal_of_our_own() -> Iterator[None]:
-    """Take Ctrl-C alone: `make` would otherwise be interrupted too and hide our exit status.
-
-    Only where another process leads our group, and that group has the terminal: a leader gets
-    Ctrl-C anyway (and a session's leader may not leave), a background job must not take it.
-    """
-    ours = os.getpgrp()
-    if ours == os.getpid() or not sys.stdin.isatty() or os.tcgetpgrp(sys.stdin.fileno()) != ours:
-        yield
-        return
-    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-    os.setpgid(0, 0)
-    os.tcsetpgrp(sys.stdin.fileno(), os.getpgrp())
-    try:
-        yield
-    finally:
-        os.tcsetpgrp(sys.stdin.fileno(), ours)
-
-
-@contextmanager
-def interrupts(demo: Demo) -> Iterator[None]:
-    """Ctrl-C and SIGTERM end the demo in order; a second Ctrl-C is an ordinary one."""
-
-    def end(number: int, frame: object) -> None:
-        demo.ended.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    signal.signal(signal.SIGINT, end)
-    signal.signal(signal.SIGTERM, end)
-    yield
+        if started := {service.name for service in self.stack.services} - self.found:
+            self.stack.down(started, report=lambda line: None)
 
 
 def main() -> int:
@@ -249,7 +215,7 @@ def main() -> int:
         return 2
     try:
         demo.start()
-        with interrupts(demo):
+        with interrupts(demo.ended):
             demo.watch()
             return demo.verdict()
     except ServiceError as error:

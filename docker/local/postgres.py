@@ -25,6 +25,9 @@ from docker.local.settings import HOST
 DATABASE = "market"
 OWNER = "market"
 READER = "analyst"
+SCHEDULER = "airflow"
+"""Role of Airflow, which has a database of the same name."""
+ROLES = (OWNER, READER, SCHEDULER)
 NOBODY = Identity("nobody", "nogroup")
 
 
@@ -121,6 +124,36 @@ class Postgres(Service):
         finally:
             connection.close()
 
+    def make_database(self, name: str) -> None:
+        """Make a database and the role of the same name that owns it, where they are missing.
+
+        Nobody else may enter it. Its commits are durable, unlike those of what streams in.
+        ServiceError where the server does not let us.
+        """
+        role = sql.Identifier(name)
+        password = sql.Literal(self._passwords()[name])
+        try:
+            connection = self.connect("postgres")
+        except psycopg2.OperationalError as error:
+            raise ServiceError(f"PostgreSQL refuses its owner: {str(error).strip()}") from None
+        connection.autocommit = True
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,))
+                if cursor.fetchone() is None:
+                    cursor.execute(sql.SQL("CREATE ROLE {} LOGIN").format(role))
+                cursor.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(role, password))
+                cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
+                if cursor.fetchone() is None:
+                    for statement in (
+                        "CREATE DATABASE {0} OWNER {0}",
+                        "REVOKE ALL ON DATABASE {0} FROM PUBLIC",
+                        "ALTER DATABASE {0} SET synchronous_commit = on",
+                    ):
+                        cursor.execute(sql.SQL(statement).format(role))
+        finally:
+            connection.close()
+
     def clean(self) -> None:
         """Remove the data folder, which may lie outside the state folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -149,7 +182,7 @@ class Postgres(Service):
                 f"{pgpass} is gone and with it the password of {self.folder}: `make clean` "
                 "removes that database, the next `make up` makes a new one"
             )
-        passwords = {role: known.get(role) or secrets.token_urlsafe(24) for role in (OWNER, READER)}
+        passwords = {role: known.get(role) or secrets.token_urlsafe(24) for role in ROLES}
         text = "".join(
             f"{host}:{self.port}:*:{role}:{password}\n"
             for host in (HOST, "localhost")

@@ -79,15 +79,31 @@ class ManagedProcess:
         return process
 
     def stop(self, stop_signal: signal.Signals, seconds: float) -> str:
-        """Stop the process; kill its whole session after the deadline. Say what happened."""
+        """Stop the process; kill it after the deadline, and all that it leaves. Say how it went."""
         process = self.find()
         if process is None:
-            return "was not running"
+            return f"was not running{left(self.sweep())}"
         with contextlib.suppress(psutil.NoSuchProcess):
             process.send_signal(stop_signal)
         result = STOPPED if wait_gone(process, seconds) else self._kill(process, seconds)
         self.pid_file.unlink(missing_ok=True)
+        self.sweep()
         return result
+
+    def sweep(self) -> int:
+        """Kill what a dead process has left: its descendants carry its tag. Return how many.
+
+        They may be in groups of their own, and start others meanwhile.
+        """
+        killed = 0
+        while orphans := [each for each, tag in carriers() if tag == self.tag]:
+            for orphan in orphans:
+                with contextlib.suppress(psutil.Error):
+                    orphan.kill()
+                    killed += 1
+            for orphan in orphans:
+                wait_gone(orphan, 10)
+        return killed
 
     def last_lines(self, count: int = 15) -> list[str]:
         """End of the log."""
@@ -116,22 +132,33 @@ class ManagedProcess:
         return f"killed: it did not stop within {seconds:g} s"
 
 
-def tagged() -> Iterator[tuple[psutil.Process, str]]:
-    """All processes of any stack with their tags: session leaders, since children inherit it."""
+def left(count: int) -> str:
+    """What a stop adds about processes that it had to kill."""
+    return f", but {count} of its processes were left: killed" if count else ""
+
+
+def carriers() -> Iterator[tuple[psutil.Process, str]]:
+    """All processes of any stack with their tags, but not this very process."""
     for pid in psutil.pids():
         with contextlib.suppress(psutil.Error, OSError):
-            if os.getsid(pid) != pid:
-                continue
-            process = running(pid)
+            process = running(pid) if pid != os.getpid() else None
             tag = process.environ().get(TAG) if process else None
             if process and tag:
                 yield process, tag
 
 
+def tagged() -> Iterator[tuple[psutil.Process, str]]:
+    """The services among the carriers: session leaders. Their children inherit the tag."""
+    for process, tag in carriers():
+        with contextlib.suppress(OSError):
+            if os.getsid(process.pid) == process.pid:
+                yield process, tag
+
+
 def names_running(state: Path) -> list[str]:
-    """Names of all processes that belong to this state folder."""
+    """Names of all processes that belong to this state folder, or left some behind."""
     end = f"@{state}"
-    return sorted(tag.removesuffix(end) for _, tag in tagged() if tag.endswith(end))
+    return sorted({tag.removesuffix(end) for _, tag in carriers() if tag.endswith(end)})
 
 
 def running(pid: int) -> psutil.Process | None:

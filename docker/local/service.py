@@ -33,6 +33,8 @@ class Service(ABC):
     start_seconds: float = 60
     listens: bool = True
     """Whether the process itself listens on ``port``."""
+    after: tuple[str, ...] = ()
+    """Names of services that must answer before this one is started."""
     lost_by_death = ""
     """What its users must do once it was started again; empty: nothing."""
 
@@ -66,6 +68,7 @@ class Service(ABC):
         """
         begun = time.monotonic()
         if self.process.find() is None:
+            self.process.sweep()
             self.refuse_taken_port()
             self.process.start(self.prepare())
         self.wait_ready(begun + self.start_seconds)

@@ -51,7 +51,16 @@ class StackSettings(BaseSettings):
     flink_jobmanager_memory: str = Field("1g", pattern=MEMORY)
     flink_checkpoint_interval: str = Field("10 s", pattern=r"^\d+ ?(ms|s|min|h)$")
 
-    @field_validator("market_streams_state", "market_streams_installed")
+    airflow_port: int = Field(PORTS["AIRFLOW_PORT"], ge=1, le=65535)
+    airflow_dags: Path = ROOT / "dags"
+    airflow_parallelism: int = Field(12, ge=1, le=256)
+    """Tasks that run at the same time, of all DAGs together."""
+    airflow_dead_after: int = Field(60, ge=5)
+    """A task or service without a heartbeat for so many seconds is taken for dead."""
+    airflow_dag_refresh: int = Field(30, ge=1)
+    """Seconds until a new or changed DAG file is seen."""
+
+    @field_validator("market_streams_state", "market_streams_installed", "airflow_dags")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         """Relative folders are meant from the checkout, whatever the working directory."""
@@ -92,6 +101,21 @@ class StackSettings(BaseSettings):
         return f"http://{HOST}:{self.flink_rest_port}"
 
     @property
+    def airflow_url(self) -> str:
+        """Address of Airflow's page and REST interface."""
+        return f"http://{HOST}:{self.airflow_port}"
+
+    @property
+    def airflow_home(self) -> Path:
+        """Airflow's configuration, keys, passwords and logs of tasks."""
+        return self.market_streams_state / "airflow"
+
+    @property
+    def airflow_passwords(self) -> Path:
+        """JSON object with the password of each user of Airflow's page: admin, viewer."""
+        return self.airflow_home / "passwords.json"
+
+    @property
     def pgpass(self) -> Path:
         """Password file that libpq and pgjdbc read."""
         return self.market_streams_state / "pgpass"
@@ -118,6 +142,11 @@ class StackSettings(BaseSettings):
             "FLINK_PID_DIR": str(flink / "pid"),
             "FLINK_LIB_DIR": str(self.installed / "flink/lib"),
             "FLINK_OPT_DIR": str(self.installed / "flink/opt"),
+            "AIRFLOW_URL": self.airflow_url,
+            "AIRFLOW_PORT": str(self.airflow_port),
+            "AIRFLOW_PASSWORDS": str(self.airflow_passwords),
+            "AIRFLOW_HOME": str(self.airflow_home),
+            "AIRFLOW_DAGS": str(self.airflow_dags),
         }
 
 

@@ -30,6 +30,7 @@ def run(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
         (["run", "--help"], "--symbols"),
         (["topics", "--help"], "topics"),
         (["simulate", "--help"], "--ledger"),
+        (["simulate-stocks", "--help"], "--faults"),
     ],
 )
 def test_every_command_explains_itself(words: list[str], expected: str) -> None:

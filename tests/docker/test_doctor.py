@@ -14,6 +14,7 @@ from docker.doctor import (
     java_version,
     port_faults,
     read_env,
+    runs,
     state_folder,
 )
 from docker.local.marks import write_pid_file
@@ -64,13 +65,33 @@ def test_taken_port_is_a_fault_unless_our_own_service_holds_it(tmp_path: Path) -
         stranger.listen()
         port = stranger.getsockname()[1]
         env = {"POSTGRES_PORT": str(port), **unused("KAFKA_PORT", "KAFKA_CONTROLLER_PORT")}
-        env |= unused("FLINK_REST_PORT", "FLINK_RPC_PORT")
+        env |= unused("FLINK_REST_PORT", "FLINK_RPC_PORT", "AIRFLOW_PORT")
         (fault,) = port_faults(env, tmp_path)
         assert fault.what == f"port {port} (postgres) is taken"
         assert "POSTGRES_PORT" in fault.remedy
         (tmp_path / "run").mkdir()
         write_pid_file(tmp_path / "run/postgres.pid", os.getpid())
         assert port_faults(env, tmp_path) == []
+
+
+def test_ports_of_another_group_do_not_matter(tmp_path: Path) -> None:
+    """Whoever starts only the market may have something else on Airflow's port."""
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        env = {"AIRFLOW_PORT": str(stranger.getsockname()[1]), **unused("POSTGRES_PORT")}
+        env |= unused("KAFKA_PORT", "KAFKA_CONTROLLER_PORT", "FLINK_REST_PORT", "FLINK_RPC_PORT")
+        assert port_faults(env, tmp_path, ["market"]) == []
+        (fault,) = port_faults(env, tmp_path, ["batch"])
+        assert "AIRFLOW_PORT" in fault.remedy
+
+
+def test_group_runs_if_a_service_of_its_own_does(tmp_path: Path) -> None:
+    """PostgreSQL belongs to both groups and tells nothing."""
+    (tmp_path / "run").mkdir()
+    write_pid_file(tmp_path / "run/postgres.pid", os.getpid())
+    assert not runs(tmp_path, "market")
+    write_pid_file(tmp_path / "run/airflow-api.pid", os.getpid())
+    assert runs(tmp_path, "batch")
+    assert not runs(tmp_path, "market")
 
 
 def unused(*names: str) -> dict[str, str]:

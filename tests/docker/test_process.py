@@ -29,6 +29,17 @@ STUBBORN = Launch(
     {},
 )
 
+PARENT = Launch(
+    [
+        sys.executable,
+        "-c",
+        "import subprocess, time\n"
+        "print(subprocess.Popen(['sleep', '60'], process_group=0).pid, flush=True)\n"
+        "time.sleep(60)",
+    ],
+    {},
+)
+
 
 def wait_for_log(process: ManagedProcess) -> str:
     """First line of the log."""
@@ -115,6 +126,28 @@ def test_stop_kills_the_whole_session_after_the_deadline(process: ManagedProcess
     assert running(pid) is None
     psutil.wait_procs([each for each in [running(child)] if each], timeout=5)
     assert running(child) is None
+
+
+def test_stop_kills_what_a_dead_process_left(process: ManagedProcess) -> None:
+    """A child outlives its killed parent, even in a group of its own: the stop finds it."""
+    pid = process.start(PARENT)
+    child = int(wait_for_log(process))
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    assert running(child) is not None
+    end = process.stop(signal.SIGTERM, 1)
+    assert end == "was not running, but 1 of its processes were left: killed"
+    assert running(child) is None
+
+
+def test_sweep_spares_those_of_another_state_folder(
+    process: ManagedProcess, tmp_path: Path
+) -> None:
+    """The same name elsewhere is another service."""
+    pid = process.start(SLEEP)
+    wait_for_log(process)
+    assert ManagedProcess("probe", tmp_path / "other").sweep() == 0
+    assert running(pid) is not None
 
 
 def test_stop_of_nothing_says_so(process: ManagedProcess) -> None:

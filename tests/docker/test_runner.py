@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from docker.local.settings import ROOT
-from tests.run import Count, Step, count, flink_modules, judge, run_lint, run_tests, steps
+from tests.run import Count, Step, count, judge, modules_of, run_lint, run_tests, steps
 
 MODULE = """
 import pytest
@@ -78,13 +78,16 @@ def test_closing_line(total: Count, line: str) -> None:
     assert str(total) == line
 
 
-def test_modules_that_need_flink_are_found_by_their_mark(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["flink", "airflow"])
+def test_modules_of_an_environment_are_found_by_their_mark(tmp_path: Path, name: str) -> None:
     """A mark of the whole module counts, one mentioned in a text does not."""
-    (tmp_path / "test_a.py").write_text("import pytest\npytestmark = pytest.mark.flink\n")
-    (tmp_path / "test_b.py").write_text('"""Has no pytestmark = pytest.mark.flink."""\n')
-    both = "pytestmark = [pytest.mark.integration, pytest.mark.flink]\n"
+    mark = f"pytestmark = pytest.mark.{name}"
+    (tmp_path / "test_a.py").write_text(f"import pytest\n{mark}\n")
+    (tmp_path / "test_b.py").write_text(f'"""Has no {mark}."""\n')
+    both = f"pytestmark = [pytest.mark.integration, pytest.mark.{name}]\n"
     (tmp_path / "test_c.py").write_text(both)
-    assert [module.name for module in flink_modules(tmp_path)] == ["test_a.py", "test_c.py"]
+    (tmp_path / "test_d.py").write_text("pytestmark = pytest.mark.integration\n")
+    assert [module.name for module in modules_of(name, tmp_path)] == ["test_a.py", "test_c.py"]
 
 
 def test_every_group_is_in_the_run() -> None:

@@ -62,3 +62,6 @@ def test_environment_names_this_stack(tmp_path: Path) -> None:
     assert env["DATABASE_URL"] == "postgresql://market@127.0.0.1:20002/market"
     assert env["PGPASSFILE"] == str(tmp_path / "pgpass")
     assert env["FLINK_CONF_DIR"] == str(tmp_path / "flink/conf")
+    assert env["AIRFLOW_URL"] == "http://127.0.0.1:18080"
+    assert env["AIRFLOW_HOME"] == str(tmp_path / "airflow")
+    assert env["AIRFLOW_PASSWORDS"] == str(tmp_path / "airflow/passwords.json")

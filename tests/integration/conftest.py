@@ -1,18 +1,21 @@
-"""A stack of its own for the integration tests: real Kafka, PostgreSQL and Flink."""
+"""Stacks of their own for the integration tests: real Kafka, PostgreSQL, Flink, Airflow."""
 
+import json
 import os
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from docker.local.service import ServiceError
-from docker.local.settings import StackSettings, load
+from docker.local.settings import ROOT, StackSettings, load
 from docker.local.stack import Stack
 
 
@@ -40,7 +43,7 @@ def free_ports(count: int) -> list[int]:
 
 def own_settings(state: Path, **values: object) -> StackSettings:
     """Settings of a stack in a temporary folder, with free ports, using what is installed."""
-    ports = free_ports(7)
+    ports = free_ports(8)
     return load(
         **{
             "market_streams_state": state,
@@ -51,7 +54,8 @@ def own_settings(state: Path, **values: object) -> StackSettings:
             "postgres_port": ports[2],
             "flink_rest_port": ports[3],
             "flink_rpc_port": ports[4],
-            "flink_metrics_ports": f"{min(ports[5:])}-{min(ports[5:]) + 20}",
+            "airflow_port": ports[5],
+            "flink_metrics_ports": f"{min(ports[6:])}-{min(ports[6:]) + 20}",
             **values,
         }
     )
@@ -59,13 +63,13 @@ def own_settings(state: Path, **values: object) -> StackSettings:
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[RunningStack]:
-    """All services on free ports, in a temporary state folder; stopped at the end.
+    """Kafka, PostgreSQL and Flink on free ports, in a temporary state folder; stopped at the end.
 
     The variables are also set in this process, so that settings read here find this stack.
     """
     with tempfile.TemporaryDirectory(prefix="market-streams-test-") as folder:
         settings = own_settings(Path(folder), kafka_retention_check_ms=500)
-        running = Stack(settings)
+        running = Stack(settings, ["market"])
         before = dict(os.environ)
         # A zone with daylight saving time: whoever forgets UTC is found out, here and in clients.
         os.environ["TZ"] = "America/New_York"
@@ -88,3 +92,90 @@ def stack() -> Iterator[RunningStack]:
                 os.environ.pop(name, None)
             os.environ.update(before)
             running.clean()
+
+
+class RunningAirflow(NamedTuple):
+    """Airflow with a PostgreSQL of its own."""
+
+    url: str
+    passwords: dict[str, str]
+    """By user: admin, viewer."""
+    env: dict[str, str]
+    """For subprocesses: the environment of this process with that of Airflow's services on top."""
+    settings: StackSettings
+    stack: Stack
+    upstream_port: int
+    """Where the services look for Yahoo and JPX; a test puts the simulator there."""
+
+    def call(
+        self, method: str, path: str, body: object = None, user: str = "admin"
+    ) -> tuple[int, Any]:
+        """Status and JSON of one request to Airflow's API as a user; an error is no exception."""
+        login = {"username": user, "password": self.passwords[user]}
+        _, answer = request(f"{self.url}/auth/token", "POST", login)
+        return request(self.url + path, method, body, answer["access_token"])
+
+
+def request(url: str, method: str, body: object, token: str = "") -> tuple[int, Any]:
+    """Status and JSON (or text) of one request."""
+    headers = {"Content-Type": "application/json"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    data = None if body is None else json.dumps(body).encode()
+    asked = urllib.request.Request(url, data, headers, method=method)
+    try:
+        with urllib.request.urlopen(asked, timeout=30) as answer:
+            status, text = answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        status, text = error.code, error.read().decode()
+    try:
+        return status, json.loads(text)
+    except ValueError:
+        return status, text
+
+
+@contextmanager
+def airflow_with(dags: Path, variables: Mapping[str, str]) -> Iterator[RunningAirflow]:
+    """PostgreSQL and Airflow on free ports, in a temporary state folder; stopped at the end.
+
+    What is dead is taken for dead after 10 s, a new DAG is seen after 2 s, and stocks come from
+    `upstream_port` of this machine, never from outside.
+    """
+    with tempfile.TemporaryDirectory(prefix="market-streams-test-") as folder:
+        settings = own_settings(
+            Path(folder),
+            airflow_dags=dags,
+            airflow_dead_after=10,
+            airflow_dag_refresh=2,
+            airflow_parallelism=4,
+        )
+        (port,) = free_ports(1)
+        upstream = f"http://127.0.0.1:{port}"
+        given = {
+            "YAHOO_BASE_URL": upstream,
+            "JPX_LISTING_URL": f"{upstream}/jpx/data_j.xlsx",
+            "JPX_MIN_ROWS": "1",
+            **variables,
+        }
+        stack = Stack(settings, ["batch"], given)
+        try:
+            stack.up(report=lambda line: print(line, file=sys.stderr))
+            yield RunningAirflow(
+                url=settings.airflow_url,
+                passwords=json.loads(settings.airflow_passwords.read_text()),
+                env={**os.environ, **settings.environment(), **given},
+                settings=settings,
+                stack=stack,
+                upstream_port=port,
+            )
+        except ServiceError as error:
+            pytest.fail(f"Airflow did not start:\n{error}", pytrace=False)
+        finally:
+            stack.clean()
+
+
+@pytest.fixture(scope="session")
+def airflow() -> Iterator[RunningAirflow]:
+    """Airflow with our own DAGs, for all tests of a session."""
+    with airflow_with(ROOT / "dags", {}) as running:
+        yield running

@@ -1,0 +1,1 @@
+"""Airflow DAGs, and the batch engine and plugin that they use."""

@@ -1,0 +1,1 @@
+"""What the batch adds to Airflow's own pages."""

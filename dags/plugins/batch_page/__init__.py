@@ -1,0 +1,1 @@
+"""The page "Batch": what a browser asks, who may ask it, and the page itself."""
