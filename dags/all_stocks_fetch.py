@@ -78,14 +78,14 @@ LONG = timedelta(hours=6)
 def all_stocks_fetch() -> None:
     """See the module."""
 
-    @task
+    @task(multiple_outputs=False)
     def check_systems(params: dict[str, Any] | None = None) -> dict[str, str]:
         """Settings, database, cache folder, upstream."""
         from dags.batch import steps
 
         return steps.check_systems(params or {})
 
-    @task
+    @task(multiple_outputs=False)
     def refresh_listing() -> dict[str, Any]:
         """Take the exchange's list over."""
         from dags.batch import steps
@@ -100,7 +100,7 @@ def all_stocks_fetch() -> None:
         most = conf.getint("core", "max_map_length", fallback=1024)
         return steps.make_plan(run_of(get_current_context()), params or {}, most)
 
-    @task(execution_timeout=timedelta(minutes=30))
+    @task(execution_timeout=timedelta(minutes=30), multiple_outputs=False)
     def check_integrity() -> dict[str, Any]:
         """Run all rules; findings by rule."""
         from dags.batch import steps

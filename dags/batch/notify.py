@@ -3,6 +3,7 @@ breaker. Each message leaves once, however often a task is tried."""
 
 import logging
 import re
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import SecretStr
@@ -153,21 +154,29 @@ def tell_pause(connection: "Connection", execution_id: int) -> str:
 
 
 def run_message(
-    run_id: str, attempt: int, failed: list[str], report: dict[str, Any] | None
+    run_id: str,
+    attempt: int,
+    failed: Sequence[str],
+    report: Mapping[str, Any] | None,
+    text: str | None,
 ) -> Message:
-    """The message at the end of a run: `failed` are its failed tasks, `report` may be missing.
+    """The message at the end of a run.
 
-    `attempt` counts how often the run was cleared: each has its own message.
+    `failed` are its failed tasks; `attempt` counts how often the run was cleared, each has its own
+    message; `report` and its `text` in Markdown are missing where the run had no execution.
     """
     kind = "failed" if failed else "completed"
-    name = report["batch"]["label"] if report else run_id
-    title = f"{name} {kind}"
+    title = f"{run_id} {kind}"
     if report:
-        counts = report["counts"]
-        title += f": {counts['successful']} of {counts['total']} stocks"
+        batch, counts = report["batch"], report["counts"]
+        # A stop is a person's will, but the run is red all the same.
+        state = "stopped" if batch["status"] == "stopped" else kind
+        title = f"{batch['label']} {state}: {counts['successful']} of {counts['total']} stocks"
     body = f"Run {run_id}"
     if failed:
         body += f"\n\nFailed tasks: {', '.join(failed)}. Their logs say why and what to do."
+    if text:
+        body += f"\n\n{text}"
     return Message(kind, f"{kind} {run_id} {attempt}", title, body)
 
 
@@ -180,7 +189,7 @@ def on_dag_failure(context: Any) -> None:
 
     run = context["dag_run"]
     reason = context.get("reason") or "failed"
-    message = run_message(run.run_id, run.clear_number or 0, [str(reason)], None)
+    message = run_message(run.run_id, run.clear_number or 0, [str(reason)], None, None)
     try:
         connection = connect()
         try:

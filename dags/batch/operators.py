@@ -78,7 +78,9 @@ def run_of(context: Context | Mapping[str, Any]) -> Run:
     from dags.batch.steps import Run
 
     run = context["dag_run"]
-    return Run(run.run_id, str(run.run_type), run.logical_date, run.clear_number or 0)
+    # Airflow's enum is no StrEnum: str() of it would name its class.
+    run_type = getattr(run.run_type, "value", run.run_type)
+    return Run(run.run_id, run_type, run.logical_date, run.clear_number or 0)
 
 
 def failed_tasks(context: Context | Mapping[str, Any]) -> list[str]:

@@ -136,8 +136,9 @@ SELECT bars.symbol, bars.trade_date, check_sessions.n, bars.open, bars.high, bar
         lag(bars.close) OVER before, lag(bars.volume) OVER before
     ) AS is_repeated,
     coalesce(exp(sum(ln(CASE WHEN bars.splits > 0 THEN bars.splits ELSE 1 END)) OVER (
-        PARTITION BY bars.symbol ORDER BY bars.trade_date
-        ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
+        -- Backwards, so that the frame only grows: otherwise each row adds all up anew.
+        PARTITION BY bars.symbol ORDER BY bars.trade_date DESC
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
     )), 1) AS later_splits
 FROM daily_bars AS bars
 INNER JOIN check_stocks ON check_stocks.symbol = bars.symbol

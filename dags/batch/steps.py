@@ -233,9 +233,8 @@ def tell(run: Run, failed: Sequence[str], made: Mapping[str, Any] | None) -> str
     with opened() as connection:
         migrate(connection)
         newest = notify.execution_of_run(connection, run.run_id)
-        message = notify.run_message(
-            run.run_id, run.attempt, list(failed), dict(made) if made else None
-        )
+        text = report.markdown(made) if made else None
+        message = notify.run_message(run.run_id, run.attempt, failed, made, text)
         return notify.send_once(connection, message, newest)
 
 

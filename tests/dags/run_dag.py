@@ -27,8 +27,9 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     initdb()
-    dag = DagBag(str(DAGS)).dags["all_stocks_fetch"]
     for line in sys.stdin:
+        # Anew: the params of a DAG object keep what a run was given.
+        dag = DagBag(str(DAGS)).dags["all_stocks_fetch"]
         asked = json.loads(line)
         of_type(DagRunType(asked.get("run_type", "manual")))
         moment = asked.get("logical_date")
