@@ -123,8 +123,8 @@ class Batch(NamedTuple):
 
     def ordinary(self) -> list[str]:
         """Codes that a run fetches by default."""
-        listing = self.control("GET", "listing")["stocks"]
-        return sorted(stock["code"] for stock in listing if stock["ordinary"])
+        issues = self.control("GET", "listing")["issues"]
+        return sorted(issue["code"] for issue in issues if issue["ordinary"])
 
     def judge(self, batch: str, failed: tuple[str, ...] = ()) -> None:
         """The server's own count and its truth against the tables.

@@ -135,7 +135,9 @@ def request(url: str, method: str, body: object, token: str = "") -> tuple[int, 
 
 
 @contextmanager
-def airflow_with(dags: Path, variables: Mapping[str, str]) -> Iterator[RunningAirflow]:
+def airflow_with(
+    dags: Path, variables: Mapping[str, str], parallelism: int = 4
+) -> Iterator[RunningAirflow]:
     """PostgreSQL and Airflow on free ports, in a temporary state folder; stopped at the end.
 
     What is dead is taken for dead after 10 s, a new DAG is seen after 2 s, and stocks come from
@@ -147,7 +149,7 @@ def airflow_with(dags: Path, variables: Mapping[str, str]) -> Iterator[RunningAi
             airflow_dags=dags,
             airflow_dead_after=10,
             airflow_dag_refresh=2,
-            airflow_parallelism=4,
+            airflow_parallelism=parallelism,
         )
         (port,) = free_ports(1)
         upstream = f"http://127.0.0.1:{port}"
