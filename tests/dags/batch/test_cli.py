@@ -151,6 +151,8 @@ def test_ctrl_c_ends_the_watching_and_not_the_batch(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Whoever starts the tests in the background hands an ignored Ctrl-C down to them.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as watching:
         assert watching.stdout is not None
         watching.stdout.readline()
