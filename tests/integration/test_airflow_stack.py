@@ -59,6 +59,23 @@ def processes(own: RunningAirflow) -> list[psutil.Process]:
     return [process for process, tag in carriers() if tag.endswith(end)]
 
 
+def listens_on(process: psutil.Process) -> set[tuple[str, int]]:
+    """Addresses a process listens on; none for a short-lived helper that has just ended."""
+    try:
+        connections = process.net_connections("tcp")
+    except psutil.NoSuchProcess:
+        return set()
+    return {tuple(each.laddr) for each in connections if each.status == psutil.CONN_LISTEN}
+
+
+def carried(process: psutil.Process) -> str:
+    """Environment and command line of a process; nothing of one that has just ended."""
+    try:
+        return " ".join([*process.environ().values(), *process.cmdline()])
+    except psutil.NoSuchProcess:
+        return ""
+
+
 def pid_of(own: RunningAirflow, name: str) -> int:
     """Pid of a service."""
     found = own.stack.service(name).process.find()
@@ -78,12 +95,7 @@ def test_every_service_is_up_by_its_own_heartbeat(own: RunningAirflow) -> None:
 
 def test_airflow_listens_on_the_loopback_address_only(own: RunningAirflow) -> None:
     """One port, that of the page; no log servers."""
-    listening = {
-        each.laddr
-        for process in processes(own)
-        for each in process.net_connections("tcp")
-        if each.status == psutil.CONN_LISTEN
-    }
+    listening = {address for process in processes(own) for address in listens_on(process)}
     ports = (own.settings.postgres_port, own.settings.airflow_port)
     assert listening == {("127.0.0.1", port) for port in ports}
 
@@ -96,8 +108,7 @@ def test_secrets_are_in_closed_files_and_in_no_environment(own: RunningAirflow) 
     words = {line.rpartition(":")[2] for line in own.settings.pgpass.read_text().splitlines()}
     words |= set(own.passwords.values())
     for process in processes(own):
-        text = " ".join([*process.environ().values(), *process.cmdline()])
-        assert not any(word in text for word in words)
+        assert not any(word in carried(process) for word in words)
 
 
 def test_users_differ_in_what_they_may(own: RunningAirflow) -> None:
