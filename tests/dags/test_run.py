@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.request import Request, urlopen
@@ -15,6 +14,7 @@ import pytest
 
 from connectors.simulator.stocks.server import Running, Settings, in_thread
 from docker.local.postgres import Postgres
+from tests.dags.days import newest_day
 from tests.dags.mailbox import Mailbox, mailbox
 
 pytestmark = [pytest.mark.airflow, pytest.mark.integration]
@@ -51,6 +51,10 @@ class World(NamedTuple):
         with urlopen(Request(f"{self.upstream.url}/control/{path}", data, headers)) as answer:
             return json.load(answer)
 
+    def session(self, back: int) -> str:
+        """The day of the session that many before the newest (0), as 2026-11-20."""
+        return str(self.control("bars/7203.T")["bars"][-1 - back]["trade_date"])
+
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Rows of the batch's database."""
         connection = psycopg2.connect(
@@ -69,7 +73,7 @@ def world(postgres_server: Postgres, tmp_path_factory: pytest.TempPathFactory) -
     """Airflow on SQLite; twelve ordinary shares with a year of sessions; a mail server."""
     home = tmp_path_factory.mktemp("airflow")
     settings = postgres_server.settings
-    played = Settings(symbols=12, years=1, today=date(2026, 11, 20))
+    played = Settings(symbols=12, years=1, today=newest_day())
     with in_thread(played) as upstream, mailbox() as box:
         env = {
             "AIRFLOW_HOME": str(home),
@@ -106,7 +110,8 @@ def world(postgres_server: Postgres, tmp_path_factory: pytest.TempPathFactory) -
 
 def test_a_run_stores_all_fills_a_gap_reports_and_tells(world: World) -> None:
     """A session that the source first leaves out is fetched again; the counts are the server's."""
-    gap = {"kind": "missing_rows", "symbols": ["7203"], "days": ["2026-11-10"], "count": 1}
+    day = world.session(back=8)
+    gap = {"kind": "missing_rows", "symbols": ["7203"], "days": [day], "count": 1}
     world.control("faults", {**gap, "on": "price"})
     run = world.run({})
     assert run["state"] == "success"
@@ -141,7 +146,7 @@ def test_a_second_run_is_differential(world: World) -> None:
         "SELECT DISTINCT fetch_from::text, fetch_to FROM batch_execution_details"
         " WHERE batch_execution_id = (SELECT max(id) FROM batch_executions)"
     )
-    assert (first, last) == ("2026-11-17", None)
+    assert (first, last) == (world.session(back=3), None)
 
 
 def test_a_holiday_ends_green_at_the_gate(world: World) -> None:
@@ -171,9 +176,10 @@ def test_unknown_symbols_are_refused_before_any_fetch(world: World) -> None:
 
 def test_a_backfill_fetches_its_session(world: World) -> None:
     """One bar of each stock asked for."""
+    day = world.session(back=12)
     run = world.run(
-        {"symbols": ["7203"]}, run_type="backfill", logical_date="2026-11-04T09:00:00+00:00"
+        {"symbols": ["7203"]}, run_type="backfill", logical_date=f"{day}T09:00:00+00:00"
     )
     assert run["state"] == "success"
     assert run["results"]["report"]["records"]["fetched"] == 1
-    assert run["results"]["report"]["batch"]["session_date"] == "2026-11-04"
+    assert run["results"]["report"]["batch"]["session_date"] == day

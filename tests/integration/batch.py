@@ -3,17 +3,15 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date
 from typing import Any, NamedTuple
 
 import psycopg2
 
 from connectors.simulator.stocks.server import Settings, in_thread
+from tests.dags.days import newest_day
 from tests.integration.conftest import RunningAirflow, request
 
 DAG = "/api/v2/dags/all_stocks_fetch"
-TODAY = date(2026, 11, 20)
-"""A Friday and a session."""
 END_STATES = ("success", "failed")
 
 
@@ -166,7 +164,7 @@ class Batch(NamedTuple):
 @contextmanager
 def batch_with(airflow: RunningAirflow, **settings: Any) -> Iterator[Batch]:
     """Put the loopback server where Airflow's services look for Yahoo; unpause the DAG."""
-    with in_thread(Settings(port=airflow.upstream_port, today=TODAY, **settings)) as running:
+    with in_thread(Settings(port=airflow.upstream_port, today=newest_day(), **settings)) as running:
         batch = Batch(airflow, running.url)
         until(
             lambda: airflow.call("GET", DAG)[0] == 200,
