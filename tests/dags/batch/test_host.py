@@ -170,7 +170,7 @@ def test_workers_do_not_outlive_a_killed_host(
     workers = workers_of(host)
     host.kill()
     host.wait(10)
-    assert psutil.wait_procs(workers, timeout=10)[1] == []
+    assert psutil.wait_procs(workers, timeout=30)[1] == []
     held = "SELECT count(*) FROM batch_execution_details WHERE status = 'processing'"
     assert rows(database, held) == [(0,)]
 
