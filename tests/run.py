@@ -2,6 +2,9 @@
 
 Every lint tool counts as one test. Tests are counted from pytest's reports. A pytest run that
 collects nothing, or dies, counts as a failure. Exit status 1 if anything failed.
+
+There are two cores: the tests of the other environments that need no service run beside lint and
+unit tests; what they print is shown when they have ended, before the integration tests begin.
 """
 
 import argparse
@@ -12,8 +15,9 @@ import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from docker.local.settings import ROOT, load
 
@@ -47,6 +51,8 @@ class Step(NamedTuple):
     name: str
     command: Sequence[str | Path]
     may_be_empty: bool = False
+    aside: bool = False
+    """It needs no service and no exact time: it runs beside the others."""
 
 
 def steps(long: bool) -> list[Step]:
@@ -76,11 +82,11 @@ def steps(long: bool) -> list[Step]:
         Step("lint", "import contracts", [dev / "lint-imports", "--no-logo"]),
         Step("lint", "sqlfluff", [dev / "sqlfluff", "lint", "-q", "sql"]),
         pytest("unit", "unit tests", "dev", UNIT),
-        pytest("unit", "unit tests with Airflow", "airflow", UNIT),
+        pytest("unit", "unit tests with Airflow", "airflow", UNIT)._replace(aside=True),
+        # Their unit tests are here too: starting PyFlink twice would cost more than it tells.
+        pytest("integration", "tests with PyFlink", "flink", "not long")._replace(aside=True),
         pytest("integration", "integration tests", "dev", INTEGRATION),
         pytest("integration", "integration tests with Airflow", "airflow", INTEGRATION),
-        # Their unit tests are here too: starting PyFlink twice would cost more than it tells.
-        pytest("integration", "tests with PyFlink", "flink", "not long"),
     ]
     return found
 
@@ -90,6 +96,46 @@ def modules_of(environment: str, folder: Path) -> list[Path]:
     mark = re.compile(rf"^pytestmark = .*pytest\.mark\.{environment}\b", re.MULTILINE)
     modules = sorted(folder.rglob("test_*.py"))
     return [module for module in modules if mark.search(module.read_text(encoding="utf-8"))]
+
+
+def run(step: Step, output: IO[str] | None = None) -> Count:
+    """Run one step between two lines that name it; what it prints goes to ``output``."""
+    begun = time.monotonic()
+    print(f"== {step.name}", file=output, flush=True)
+    result = run_lint(step) if step.group == "lint" else run_tests(step, output)
+    seconds = time.monotonic() - begun
+    print(f"== {step.name}: {result} in {seconds:.1f} s", file=output, flush=True)
+    return result
+
+
+def run_aside(chosen: Sequence[Step]) -> tuple[Count, str]:
+    """Run steps one after the other; gives what they printed."""
+    total = Count()
+    with tempfile.TemporaryFile("w+") as output:
+        for step in chosen:
+            total = total.plus(run(step, output))
+        output.seek(0)
+        return total, output.read()
+
+
+def run_all(chosen: Sequence[Step]) -> Count:
+    """Run the steps, those aside beside the others until the integration tests begin."""
+    total = Count()
+    with ThreadPoolExecutor(1) as pool:
+        aside: Future[tuple[Count, str]] | None
+        aside = pool.submit(run_aside, [step for step in chosen if step.aside])
+        for step in [step for step in chosen if not step.aside]:
+            if aside and step.group == "integration":
+                total, aside = total.plus(shown(aside)), None
+            total = total.plus(run(step))
+        return total.plus(shown(aside)) if aside else total
+
+
+def shown(aside: "Future[tuple[Count, str]]") -> Count:
+    """Wait for the steps aside, and print what they printed."""
+    found, text = aside.result()
+    print(text, end="", flush=True)
+    return found
 
 
 def run_lint(step: Step) -> Count:
@@ -107,12 +153,15 @@ def run_lint(step: Step) -> Count:
     return Count(failed=1) if done.returncode else Count(passed=1)
 
 
-def run_tests(step: Step) -> Count:
-    """Run pytest with its output shown and count its tests."""
+def run_tests(step: Step, output: IO[str] | None = None) -> Count:
+    """Run pytest and count its tests; what it prints goes to ``output``, or is shown."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         command = [*(str(part) for part in step.command), f"--junit-xml={report}"]
-        status = subprocess.run(command, cwd=ROOT, check=False).returncode
+        printed = subprocess.STDOUT if output else None
+        status = subprocess.run(
+            command, cwd=ROOT, check=False, stdout=output, stderr=printed
+        ).returncode
         if status == NOTHING_COLLECTED and step.may_be_empty:
             return Count()
         return judge(status, count(report) if report.exists() else Count())
@@ -141,15 +190,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--long", action="store_true", help="the long tests instead")
     parser.add_argument("--only", choices=("lint", "unit", "integration"), help="one group")
     options = parser.parse_args(arguments)
-    total = Count()
-    for step in steps(options.long):
-        if options.only not in (None, step.group):
-            continue
-        begun = time.monotonic()
-        print(f"== {step.name}", flush=True)
-        result = run_lint(step) if step.group == "lint" else run_tests(step)
-        print(f"== {step.name}: {result} in {time.monotonic() - begun:.1f} s", flush=True)
-        total = total.plus(result)
+    total = run_all([s for s in steps(options.long) if options.only in (None, s.group)])
     print(total)
     return 1 if total.failed or not total.passed else 0
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from docker.local.settings import ROOT
-from tests.run import Count, Step, count, judge, modules_of, run_lint, run_tests, steps
+from tests.run import Count, Step, count, judge, modules_of, run_all, run_lint, run_tests, steps
 
 MODULE = """
 import pytest
@@ -51,6 +51,21 @@ def test_crash_without_failed_test_is_one_failure() -> None:
     assert judge(3, Count(passed=5)) == Count(passed=5, failed=1)
     assert judge(1, Count(passed=5, failed=2)) == Count(passed=5, failed=2)
     assert judge(0, Count(passed=5)) == Count(passed=5)
+
+
+def test_steps_aside_are_counted_and_shown_before_the_integration_tests(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """They run at the same time as the others; nothing they print is lost."""
+    (tmp_path / "test_sample.py").write_text(MODULE)
+    step = pytest_of(tmp_path)
+    aside = step._replace(name="beside", aside=True)
+    last = step._replace(name="last", group="integration")
+    assert run_all([Step("lint", "first", ["true"]), last, aside]) == Count(3, 4, 2)
+    lines = capfd.readouterr().out.splitlines()
+    told = [line.partition(":")[0] for line in lines if line.startswith("== ")]
+    assert told == [f"== {name}" for name in ("first", "first", "beside", "beside", "last", "last")]
+    assert sum(line.startswith("FAILED") for line in lines) == 2
 
 
 def test_lint_tool_counts_as_one_test() -> None:
