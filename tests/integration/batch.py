@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -47,13 +47,20 @@ class Batch(NamedTuple):
         }
 
     def wait_end(self, run: str, seconds: float = 120) -> str:
-        """State in which a run ended; the test fails with its tasks where it does not end."""
-        until(
-            lambda: self.state(run) in END_STATES,
-            seconds,
-            lambda: f"run {run}: {self.tasks(run)}",
-        )
-        return self.state(run)
+        """State in which a run ended; the test fails with its tasks where it does not end.
+
+        While Airflow or its database is away, or too busy to answer, that is waited for.
+        """
+        state = ""
+
+        def ended() -> bool:
+            nonlocal state
+            with suppress(OSError, KeyError, TypeError):
+                state = self.state(run)
+            return state in END_STATES
+
+        until(ended, seconds, lambda: f"run {run}, {state}: {self.tasks(run)}", poll=1)
+        return state
 
     def order(self, batch: str, what: str) -> None:
         """Give an order on the batch page: pause, resume, stop, retry-failed."""
