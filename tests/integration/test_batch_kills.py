@@ -27,7 +27,7 @@ CONF = {
 @pytest.fixture(scope="module")
 def airflow() -> Iterator[RunningAirflow]:
     """An Airflow to be hurt, whose services are started again as `make batch` does it."""
-    with airflow_with(ROOT / "dags", {"BATCH_LEASE_SECONDS": "10"}) as running:
+    with airflow_with(ROOT / "dags", {"BATCH_LEASE_SECONDS": "10"}, dead_after=15) as running:
         yield running
 
 

@@ -42,7 +42,7 @@ def chromium() -> str:
     """The browser's path."""
     found = shutil.which("chromium")
     if found is None:
-        pytest.skip("no chromium: apt-get install chromium")
+        pytest.fail("no chromium: apt-get install chromium", pytrace=False)
     return found
 
 
