@@ -164,9 +164,12 @@ class Batch(NamedTuple):
         ]
 
     def forget(self) -> None:
-        """Empty the tables of bars and executions, and the server's counters and faults."""
+        """Empty the tables, and the server's counters and faults.
+
+        The master too: another test's list may be longer, and a list that shrank is refused.
+        """
         if self.rows("SELECT to_regclass('daily_bars')")[0][0] is not None:
-            self.rows("TRUNCATE daily_bars, batch_executions CASCADE")
+            self.rows("TRUNCATE daily_bars, batch_executions, stocks, stock_listings CASCADE")
         self.control("POST", "reset")
 
 
