@@ -19,7 +19,7 @@ from docker.local.service import ServiceError
 from docker.local.supervisor import Supervisor
 from tests.integration.conftest import RunningAirflow, airflow_with, own_settings
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 WAITING = """
 import time
