@@ -27,22 +27,24 @@ batch: ## all listed stocks at once: Airflow, a local Yahoo and JPX, live progre
 	@DEMO_BATCH_RESUME=$(RESUME) $(BASE) -m docker.batch
 
 test: ## lint, unit and integration tests, closed by one summed line
-	@$(SETUP) --no-ports
+	@$(SETUP) --no-ports --tests
 	@$(DEV)/python -m tests.run
 
 test-long: ## the long tests: full chaos, all kills, large proofs
-	@$(SETUP) --no-ports
+	@$(SETUP) --no-ports --tests
 	@$(DEV)/python -m tests.run --long
 
 soak: ## the demo for SOAK_SECONDS (3600), closed by its check of every window
 	@$(SETUP) --for market
 	@DEMO_SECONDS=$(or $(SOAK_SECONDS),3600) $(BASE) -m docker.demo
 
-bench: ## measure: parse path, socket to Kafka, Kafka to bars
+bench: ## measure: parse path, socket to Kafka, Kafka to bars, the batch at 50 calls a second
 	@$(SETUP) --no-ports
 	@$(STACK) up market
 	@$(WITH_STACK) for name in parse publish bars; do \
 		$(DEV)/python -m tests.benchmarks.$$name || exit 1; done
+	@$(STACK) down
+	@$(DEV)/python -m tests.benchmarks.batch
 
 setup: ## install environments and jars into the state folder
 	@$(SETUP) --no-ports

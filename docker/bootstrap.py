@@ -13,7 +13,16 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from docker.doctor import ALL, ROOT, Fault, environment, examine, python, remarks, state_folder
+from docker.doctor import (
+    ALL,
+    ROOT,
+    Fault,
+    browser_faults,
+    environment,
+    examine,
+    python,
+    state_folder,
+)
 from docker.install import Installer, InstallError
 
 OURS = (
@@ -28,13 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     env = environment()
     if options.command == "setup":
-        return setup(env, options.ports, options.groups or ALL)
+        return setup(env, options.ports, options.groups or ALL, options.tests)
     if options.command == "clean":
         return clean(state_folder(env))
     faults = examine(env, options.ports, options.groups or ALL)
-    for remark in remarks():
-        print(remark)
     print(describe(faults) if faults else "This machine has what the project needs.")
+    if missing := browser_faults():
+        print(f"For `make test`: {describe(missing)}")
     return 1 if faults else 0
 
 
@@ -55,6 +64,11 @@ def parser() -> argparse.ArgumentParser:
             help="do not look whether the stack's ports are free (tests choose their own)",
         )
         command.add_argument(
+            "--tests",
+            action="store_true",
+            help="also what only the tests need: a browser",
+        )
+        command.add_argument(
             "--for",
             dest="groups",
             action="append",
@@ -64,10 +78,15 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def setup(env: Mapping[str, str], ports: bool, groups: Sequence[str] = ALL) -> int:
-    """Cure what can be cured, refuse with all faults if any is left, install the parts."""
+def setup(
+    env: Mapping[str, str], ports: bool, groups: Sequence[str] = ALL, tests: bool = False
+) -> int:
+    """Cure what can be cured, refuse with all faults if any is left, install the parts.
+
+    A browser that cannot be installed is no reason to refuse: its tests say that it is missing.
+    """
     faults = examine(env, ports, groups)
-    packages = missing_packages(faults)
+    packages = missing_packages([*faults, *(browser_faults() if tests else [])])
     if packages and can_install_packages():
         install_packages(packages)
         faults = examine(env, ports, groups)

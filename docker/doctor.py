@@ -193,10 +193,11 @@ def examine(
     return [*faults, *port_faults(env, state, groups)] if ports else faults
 
 
-def remarks() -> list[str]:
-    """What is missing and can be done without: what then does not happen, and the remedy."""
+def browser_faults() -> list[Fault]:
+    """Chromium, which the tests of the page inside Airflow's UI drive; nothing else needs it."""
     if shutil.which("chromium") is None:
-        return ["chromium missing: apt-get install chromium; the browser tests are skipped"]
+        what = "chromium is missing: the tests in a browser fail, all else works"
+        return [Fault(what, "install chromium", ("chromium",))]
     return []
 
 

@@ -36,6 +36,13 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Give Airflow a home of its own before anything imports it: it reads that only once."""
+    if find_spec("hypothesis"):
+        from hypothesis import HealthCheck, settings
+
+        # How long an example takes says more about the machine than about the code.
+        slow = [HealthCheck.too_slow]
+        settings.register_profile("any machine", deadline=None, suppress_health_check=slow)
+        settings.load_profile("any machine")
     if MINE != "airflow":
         return
     home = tempfile.TemporaryDirectory(prefix="market-streams-airflow-")

@@ -1,4 +1,7 @@
-"""Whether stored history still fits what the source says: a split rewrites all of it."""
+"""Whether stored history still fits what the source says.
+
+A split rewrites all of it, a dividend the adjusted closes of all sessions before.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -9,13 +12,15 @@ from psycopg2.extensions import cursor as Cursor
 from connectors.stocks.bars import Bar
 
 TOLERANCE = 1e-4
-"""Relative. Yahoo's closes differ by about 1e-5 from one day to the next without any reason."""
+"""Relative. Yahoo's prices differ by about 1e-5 from one day to the next without any reason."""
 
 
 class StoredBar(NamedTuple):
     """What is compared of a stored bar."""
 
     close: float | None
+    adj_close: float | None
+    dividends: float
     splits: float
     provisional: bool
 
@@ -38,7 +43,7 @@ def stored_history(cursor: Cursor, symbol: str, bars: Sequence[Bar]) -> History:
     assert row
     days = [bar.trade_date for bar in bars]
     cursor.execute(
-        "SELECT trade_date, close, splits, provisional FROM daily_bars "
+        "SELECT trade_date, close, adj_close, dividends, splits, provisional FROM daily_bars "
         "WHERE symbol = %s AND trade_date = ANY(%s)",
         (symbol, days),
     )
@@ -49,22 +54,39 @@ def stored_history(cursor: Cursor, symbol: str, bars: Sequence[Bar]) -> History:
 def rewritten(bars: Sequence[Bar], history: History) -> bool:
     """Whether the stored history is adjusted otherwise than `bars`. Pure.
 
-    True for a split that is not stored yet, if there is something before it, and for a close that
-    differs from the stored one. A provisional close may differ for other reasons.
+    True for a split or a dividend that is not stored yet, if there is something before it, and
+    for a close or an adjusted close that differs from the stored one. Those of a provisional
+    session may differ for other reasons.
     """
     for bar in bars:
         stored = history.overlap.get(bar.trade_date)
-        known = stored is not None and stored.splits == bar.splits
         older = history.first is not None and history.first < bar.trade_date
-        if bar.splits and not known and older:
+        if older and (bar.splits or bar.dividends) and not _known(bar, stored):
             return True
-        if stored and not stored.provisional and differs(bar.close, stored.close):
+        if stored and not stored.provisional and _adjusted_otherwise(bar, stored):
             return True
     return False
 
 
+def _known(bar: Bar, stored: StoredBar | None) -> bool:
+    """Whether the split and the dividend of `bar` were there when it was stored."""
+    return stored is not None and not (
+        differs(bar.splits, stored.splits) or differs(bar.dividends, stored.dividends)
+    )
+
+
+def _adjusted_otherwise(bar: Bar, stored: StoredBar) -> bool:
+    return differs(bar.close, stored.close) or differs(bar.adj_close, stored.adj_close)
+
+
+def whole(first: date, last: date | None, history: History) -> tuple[date, date | None]:
+    """The window that brings all that is stored anew, and [first, last] with it. Pure."""
+    start = min(first, history.first or first)
+    return start, last and max(last, history.last or last)
+
+
 def differs(new: float | None, old: float | None) -> bool:
-    """Whether two closes are not the same price."""
+    """Whether two values are not the same but for noise; what is not known says nothing."""
     if new is None or old is None:
         return False
     return abs(new - old) > TOLERANCE * abs(old)

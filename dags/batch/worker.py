@@ -129,7 +129,7 @@ class StockDataWorker:
             self.pacer.look = lambda: None
 
     def _fetch(self, item: WorkItem) -> Fetched:
-        """Bars in the item's window; the whole history if what is stored no longer fits."""
+        """Bars in the item's window; all that is stored anew if it no longer fits."""
         bars = self.source.daily_bars(item.symbol, item.fetch_from, item.fetch_to)
 
         def stored(cursor: Cursor) -> adjust.History:
@@ -137,9 +137,8 @@ class StockDataWorker:
 
         history = self.database.run(stored)
         if item.fetch_from is not None and adjust.rewritten(bars, history):
-            # Not less than what is stored, whatever `period` says: all of it is adjusted anew.
-            start = None if self.config.period == "max" else history.first
-            bars = self.source.daily_bars(item.symbol, start, None)
+            window = adjust.whole(item.fetch_from, item.fetch_to, history)
+            bars = self.source.daily_bars(item.symbol, *window)
             history = self.database.run(stored)
         return Fetched(bars, history)
 

@@ -44,7 +44,7 @@ class AirflowProcess(Service):
     component: str
     """What it is called in the answer of the health request."""
     after = ("postgres",)
-    start_seconds = 120
+    start_seconds = 240
     stop_seconds = 10
     listens = False
 

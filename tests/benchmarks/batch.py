@@ -56,7 +56,7 @@ def table(batch: Batch, run: str, rate: float, whole: float, state: str, memory:
     upstream = batch.upstream_state()
     calls, stocks = upstream["http_calls"], len(batch.ordinary())
     fetching = seconds_between(upstream["first_call"], upstream["last_call"])
-    limit = (upstream["by_kind"]["price"] - BURST) / rate
+    limit = (sum(upstream["by_kind"]["price"].values()) - BURST) / rate
     ((rows, first, last),) = batch.rows(
         "SELECT sum(d.records_inserted), min(d.start_time), max(d.end_time)"
         " FROM batch_execution_details d"

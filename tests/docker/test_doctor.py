@@ -10,6 +10,7 @@ from docker.bootstrap import clean, describe, main, missing_packages
 from docker.doctor import (
     Fault,
     available_memory,
+    browser_faults,
     examine,
     java_version,
     port_faults,
@@ -43,6 +44,15 @@ def test_all_missing_programs_are_in_one_list(
     faults = examine({"MARKET_STREAMS_STATE": str(tmp_path)}, ports=False)
     assert [fault.what.split()[0] for fault in faults] == ["Java", "Maven", "there"]
     assert missing_packages(faults) == ["gcc", "maven", "openjdk-17-jre-headless", "python3-dev"]
+
+
+def test_a_browser_is_for_the_tests_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It is told and can be installed, but who runs no tests does without."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert missing_packages(browser_faults()) == ["chromium"]
+    assert "chromium" not in describe(examine({"MARKET_STREAMS_STATE": str(tmp_path)}, ports=False))
+    (tmp_path / "chromium").touch(mode=0o755)
+    assert browser_faults() == []
 
 
 def test_old_java_of_java_home_is_not_cured_by_a_package(tmp_path: Path) -> None:

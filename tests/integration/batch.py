@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 import psycopg2
@@ -45,13 +45,20 @@ class Batch(NamedTuple):
         }
 
     def wait_end(self, run: str, seconds: float = 120) -> str:
-        """State in which a run ended; the test fails with its tasks where it does not end."""
-        until(
-            lambda: self.state(run) in END_STATES,
-            seconds,
-            lambda: f"run {run}: {self.tasks(run)}",
-        )
-        return self.state(run)
+        """State in which a run ended; the test fails with its tasks where it does not end.
+
+        While Airflow or its database is away, or too busy to answer, that is waited for.
+        """
+        state = ""
+
+        def ended() -> bool:
+            nonlocal state
+            with suppress(OSError, KeyError, TypeError):
+                state = self.state(run)
+            return state in END_STATES
+
+        until(ended, seconds, lambda: f"run {run}, {state}: {self.tasks(run)}", poll=1)
+        return state
 
     def order(self, batch: str, what: str) -> None:
         """Give an order on the batch page: pause, resume, stop, retry-failed."""
@@ -155,9 +162,12 @@ class Batch(NamedTuple):
         ]
 
     def forget(self) -> None:
-        """Empty the tables of bars and executions, and the server's counters and faults."""
+        """Empty the tables, and the server's counters and faults.
+
+        The master too: another test's list may be longer, and a list that shrank is refused.
+        """
         if self.rows("SELECT to_regclass('daily_bars')")[0][0] is not None:
-            self.rows("TRUNCATE daily_bars, batch_executions CASCADE")
+            self.rows("TRUNCATE daily_bars, batch_executions, stocks, stock_listings CASCADE")
         self.control("POST", "reset")
 
 

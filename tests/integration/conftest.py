@@ -136,18 +136,19 @@ def request(url: str, method: str, body: object, token: str = "") -> tuple[int, 
 
 @contextmanager
 def airflow_with(
-    dags: Path, variables: Mapping[str, str], parallelism: int = 4
+    dags: Path, variables: Mapping[str, str], parallelism: int = 4, dead_after: int = 60
 ) -> Iterator[RunningAirflow]:
     """PostgreSQL and Airflow on free ports, in a temporary state folder; stopped at the end.
 
-    What is dead is taken for dead after 10 s, a new DAG is seen after 2 s, and stocks come from
-    `upstream_port` of this machine, never from outside.
+    What is silent for `dead_after` seconds is taken for dead: with a few seconds only, a busy
+    machine has its living tasks started again and again. A new DAG is seen after 2 s, and stocks
+    come from `upstream_port` of this machine, never from outside.
     """
     with tempfile.TemporaryDirectory(prefix="market-streams-test-") as folder:
         settings = own_settings(
             Path(folder),
             airflow_dags=dags,
-            airflow_dead_after=10,
+            airflow_dead_after=dead_after,
             airflow_dag_refresh=2,
             airflow_parallelism=parallelism,
         )

@@ -19,7 +19,7 @@ from docker.local.service import ServiceError
 from docker.local.supervisor import Supervisor
 from tests.integration.conftest import RunningAirflow, airflow_with, own_settings
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 WAITING = """
 import time
@@ -40,7 +40,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningAirflow]:
     """An Airflow to be hurt, with one DAG whose task does nothing for two minutes."""
     dags = tmp_path_factory.mktemp("dags")
     (dags / "waiting.py").write_text(WAITING)
-    with airflow_with(dags, {}) as running_airflow:
+    with airflow_with(dags, {}, dead_after=10) as running_airflow:
         yield running_airflow
 
 
@@ -154,7 +154,7 @@ def test_killed_scheduler_leaves_no_task_behind_and_comes_back(own: RunningAirfl
         assert reports.get(timeout=60).startswith("airflow-scheduler is back")
     assert [each.pid for each in family if running(each.pid) == each] == []
     # Airflow takes the silent task for dead and goes on with the run.
-    until(lambda: own.call("GET", tasks)[1]["state"] != "running")
+    until(lambda: own.call("GET", tasks)[1]["state"] != "running", 60)
 
 
 def test_stop_ends_all_that_was_started_and_nothing_else(own: RunningAirflow) -> None:

@@ -9,7 +9,7 @@ from docker.local.settings import ROOT
 from tests.integration.batch import batch_with
 from tests.integration.conftest import RunningAirflow
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 
 def run(airflow: RunningAirflow, *words: str) -> tuple[int, str, str]:
@@ -21,7 +21,7 @@ def run(airflow: RunningAirflow, *words: str) -> tuple[int, str, str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=150,
+        timeout=300,
     )
     return done.returncode, done.stdout, done.stderr
 

@@ -27,7 +27,7 @@ CONF = {
 @pytest.fixture(scope="module")
 def airflow() -> Iterator[RunningAirflow]:
     """An Airflow to be hurt, whose services are started again as `make batch` does it."""
-    with airflow_with(ROOT / "dags", {"BATCH_LEASE_SECONDS": "10"}) as running:
+    with airflow_with(ROOT / "dags", {"BATCH_LEASE_SECONDS": "10"}, dead_after=15) as running:
         yield running
 
 
@@ -97,21 +97,7 @@ def test_run_goes_on_after_a_kill(batch: Batch, victim: str) -> None:
         execution = batch.execution(run)
         until(lambda: batch.processed(execution) >= STOCKS // 3, 90)
         KILLS[victim](batch)
-        assert eventually_ends(batch, run) == "success", (batch.tasks(run), reports)
+        assert batch.wait_end(run, 300) == "success", (batch.tasks(run), reports)
     batch.judge(execution)
     left = batch.rows("SELECT count(*) FROM batch_execution_details WHERE status = 'processing'")
     assert left == [(0,)]
-
-
-def eventually_ends(batch: Batch, run: str) -> str:
-    """State in which the run ended; while services are away nobody answers."""
-    state = ""
-
-    def ended() -> bool:
-        nonlocal state
-        with suppress(OSError, KeyError, TypeError):
-            state = batch.state(run)
-        return state in ("success", "failed")
-
-    until(ended, 300, lambda: state, poll=1)
-    return state

@@ -42,7 +42,7 @@ def chromium() -> str:
     """The browser's path."""
     found = shutil.which("chromium")
     if found is None:
-        pytest.skip("no chromium: apt-get install chromium")
+        pytest.fail("no chromium: apt-get install chromium", pytrace=False)
     return found
 
 
@@ -113,7 +113,7 @@ def test_batch_is_started_watched_paused_resumed_and_stopped_in_the_browser(desk
     expect(status).to_have_text("running", timeout=FIRST_MS)
 
     before = done(frame)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while done(frame) <= before:
         assert time.monotonic() < deadline, "the bar does not move"
         page.wait_for_timeout(200)

@@ -378,7 +378,7 @@ def test_a_split_refetches_the_whole_history(database: BatchDatabase) -> None:
     after[35] = after[35]._replace(splits=2.0)
     second = differential(database, {"7203.T": [after, after]})
     assert second.source
-    assert second.source.asked == [("7203.T", day(20), None), ("7203.T", None, None)]
+    assert second.source.asked == [("7203.T", day(20), None), ("7203.T", day(0), None)]
     assert stored(database, "7203.T") == after
 
 

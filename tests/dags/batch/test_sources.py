@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import psutil
 import pytest
@@ -22,7 +22,7 @@ from connectors.stocks.bars import Bar
 from dags.batch.config import BatchConfig
 from dags.batch.database import Database
 from dags.batch.engine import BatchEngine, ChunkState
-from dags.batch.models import BatchStatus
+from dags.batch.models import BatchStatus, Mode
 from tests.dags.batch.parts import QUICK, rows, stored
 from tests.dags.conftest import BatchDatabase
 
@@ -43,6 +43,12 @@ def ask(running: Running, path: str) -> Any:
     """An answer of the server's control."""
     with urlopen(f"{running.url}/control/{path}", timeout=10) as answer:
         return json.load(answer)
+
+
+def order(running: Running, path: str, body: object) -> None:
+    """An order to the server's control."""
+    request = Request(f"{running.url}/control/{path}", json.dumps(body).encode())
+    urlopen(request, timeout=10).close()
 
 
 def codes_of(running: Running) -> list[str]:
@@ -119,6 +125,36 @@ def test_yahoos_failures_are_handled_each_in_its_way(
         state = ask(running, "state")
         assert finished.http_calls == state["http_calls"]
         assert state["by_status"]["429"] == 2
+
+
+def test_a_dividend_and_a_split_rewrite_what_is_stored(
+    database: BatchDatabase, environment: Callable[[Running], None]
+) -> None:
+    """A differential update over their days: closes of years ago are the server's again."""
+    before, after = date(2026, 3, 25), date(2026, 4, 3)
+    with in_thread(Settings(symbols=12, years=2, today=before)) as running:
+        environment(running)
+        codes = codes_of(running)
+        engine = BatchEngine(BatchConfig(**QUICK), Database(database.settings))
+        first = engine.start_batch(codes)
+        engine.run_chunk(first)
+        old = {code: stored(database, f"{code}.T") for code in codes}
+        assert old == {code: truth(running, code) for code in codes}
+
+        order(running, "clock", {"today": str(after)})
+        split = {"symbol": codes[0], "date": "2026-03-30", "ratio": 2}
+        order(running, "corporate-action", split)
+        window = (date(2026, 3, 18), None)
+        second = engine.start_batch(
+            codes, mode=Mode.DIFFERENTIAL, windows=dict.fromkeys(codes, window)
+        )
+        engine.run_chunk(second)
+        new = {code: stored(database, f"{code}.T") for code in codes}
+        assert new == {code: truth(running, code) for code in codes}
+        rewritten = {code for code in codes if new[code][0].adj_close != old[code][0].adj_close}
+        assert codes[0] in rewritten and 3 <= len(rewritten) < len(codes)
+        # One call for each, another one where all had to be fetched anew, two for the credentials.
+        assert ask(running, "state")["http_calls"] == 2 * len(codes) + len(rewritten) + 2
 
 
 @pytest.mark.long
