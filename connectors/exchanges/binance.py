@@ -18,6 +18,7 @@ from connectors.exchanges.base import (
     ResponseError,
     Subscription,
     Venue,
+    Wanted,
 )
 from connectors.exchanges.binance_frames import trade_fields
 from connectors.exchanges.binance_parser import NAME, BinanceParser
@@ -82,10 +83,9 @@ class Binance(Venue):
             raise ResponseError(f"{NAME}: " + "; ".join(faults))
         return found
 
-    def trades_request(
-        self, instrument: Instrument, from_id: int, to_id: int | None, rest_base: str
-    ) -> str:
+    def trades_request(self, instrument: Instrument, wanted: Wanted, rest_base: str) -> str:
         """Return the URL of the oldest page of the range (``historicalTrades`` ascends)."""
+        from_id, to_id, _ = wanted
         limit = PAGE if to_id is None else max(1, min(PAGE, to_id - from_id + 1))
         query = {"symbol": instrument.native_symbol, "fromId": from_id, "limit": limit}
         return f"{rest_base.rstrip('/')}/api/v3/historicalTrades?{urlencode(query)}"
@@ -120,14 +120,13 @@ class Binance(Venue):
                 page.append(DeadLetter(reject.reason, reject.detail, symbol, "trades", raw))
         return checks.ascending(page)
 
-    def rest_of_range(
-        self, page: Sequence[Trade | DeadLetter], from_id: int, to_id: int | None
-    ) -> tuple[int, int | None] | None:
+    def rest_of_range(self, page: Sequence[Trade | DeadLetter], wanted: Wanted) -> Wanted | None:
         """Return what follows the page's last trade. Up to now: a page not full is the end."""
+        from_id, to_id, since = wanted
         last = max((one.trade_seq for one in page if isinstance(one, Trade)), default=-1)
         if last < from_id or (last >= to_id if to_id is not None else len(page) < PAGE):
             return None
-        return last + 1, to_id
+        return Wanted(last + 1, to_id, since)
 
 
 def _filter(filters: list[object], kind: str, name: str) -> object:

@@ -19,6 +19,7 @@ from connectors.exchanges.base import (
     ResponseError,
     Subscription,
     Venue,
+    Wanted,
 )
 from connectors.exchanges.coinbase_frames import trade_fields
 from connectors.exchanges.coinbase_parser import NAME, CoinbaseParser
@@ -84,13 +85,12 @@ class Coinbase(Venue):
             raise ResponseError(f"{NAME}: " + "; ".join(faults))
         return found
 
-    def trades_request(
-        self, instrument: Instrument, from_id: int, to_id: int | None, rest_base: str
-    ) -> str:
+    def trades_request(self, instrument: Instrument, wanted: Wanted, rest_base: str) -> str:
         """Return the URL of the newest page of the range: ``after`` means ids below it.
 
         ``rest_base`` is the Exchange API's.
         """
+        from_id, to_id, _ = wanted
         limit = PAGE if to_id is None else max(1, min(PAGE, to_id - from_id + 1))
         query = {"limit": limit} if to_id is None else {"limit": limit, "after": to_id + 1}
         product = quote(instrument.native_symbol)
@@ -126,14 +126,13 @@ class Coinbase(Venue):
                 page.append(DeadLetter(reject.reason, reject.detail, symbol, "trades", raw))
         return checks.ascending(page)
 
-    def rest_of_range(
-        self, page: Sequence[Trade | DeadLetter], from_id: int, to_id: int | None
-    ) -> tuple[int, int | None] | None:
+    def rest_of_range(self, page: Sequence[Trade | DeadLetter], wanted: Wanted) -> Wanted | None:
         """Return what precedes the page's first trade; an empty page is the end."""
+        from_id, to_id, since = wanted
         first = min((one.trade_seq for one in page if isinstance(one, Trade)), default=-1)
         if first <= from_id or (to_id is not None and first > to_id):
             return None
-        return from_id, first - 1
+        return Wanted(from_id, first - 1, since)
 
 
 def _micros(value: object) -> int:
