@@ -8,7 +8,7 @@ from typing import ClassVar
 from urllib.parse import quote, urlencode
 
 from connectors import symbols as names
-from connectors.events import SCHEMA_VERSION, Trade
+from connectors.events import SCHEMA_VERSION, BookUpdate, Trade
 from connectors.exchanges import checks
 from connectors.exchanges.base import (
     MAX_FUTURE,
@@ -25,6 +25,8 @@ from connectors.exchanges.binance_parser import NAME, BinanceParser
 
 PAGE = 1000
 """Most trades of one answer."""
+BOOK_LEVELS = 5000
+"""Of each side; levels beyond are unknown until they change. Weighs 250 of 6,000 a minute."""
 
 
 class Binance(Venue):
@@ -127,6 +129,39 @@ class Binance(Venue):
         if last < from_id or (last >= to_id if to_id is not None else len(page) < PAGE):
             return None
         return Wanted(last + 1, to_id, since)
+
+    def book_request(self, instrument: Instrument, rest_base: str) -> str:
+        """Return the URL of the deepest book there is."""
+        query = {"symbol": instrument.native_symbol, "limit": BOOK_LEVELS}
+        return f"{rest_base.rstrip('/')}/api/v3/depth?{urlencode(query)}"
+
+    def parse_book(
+        self, body: bytes, instrument: Instrument, ts_recv: int, source: str
+    ) -> BookUpdate:
+        """Read ``depth``; ``lastUpdateId`` is the ``u`` of the last update in it. It has no time.
+
+        The stream's updates join it where they contain ``lastUpdateId + 1``.
+        """
+        try:
+            answer = checks.mapping(checks.decoded(body), "answer")
+            sequence = checks.integer(answer.get("lastUpdateId"), "lastUpdateId")
+            bids = checks.levels(answer.get("bids"), "bids")
+            asks = checks.levels(answer.get("asks"), "asks")
+        except checks.Reject as reject:
+            shown = checks.shown(body, 300)
+            raise ResponseError(f"{NAME}: {reject.detail}; the answer: {shown}") from reject
+        symbol, native = instrument.symbol, instrument.native_symbol
+        head: checks.Head = (
+            NAME,
+            symbol,
+            native,
+            ts_recv,
+            ts_recv,
+            source,
+            "receipt",
+            SCHEMA_VERSION,
+        )
+        return BookUpdate(*head, True, bids, asks, sequence, -1, 1)
 
 
 def _filter(filters: list[object], kind: str, name: str) -> object:

@@ -37,7 +37,7 @@ class Coinbase(Venue):
         subscriptions=1000,
         messages_per_second=7.0,  # 8 are allowed
         silence=10.0,  # a heartbeat comes every second
-        stale={"trades": 60.0, "quotes": 30.0, "books": 30.0},
+        stale={"trades": 60.0, "quotes": 30.0, "books": 30.0, "candles": 60.0},
         renew=23 * 3600.0,
         ping_interval=20.0,
         ping_timeout=20.0,

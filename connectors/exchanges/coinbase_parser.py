@@ -11,8 +11,8 @@ frames of 2026-08. One request subscribes one channel; the answer lists all subs
 
 Meanings: ``side`` of a trade is the maker's, so the aggressor is the other one; the first answer
 to ``market_trades`` is a snapshot of old trades, newest first; trade ids rise by one per product.
-Quotes and books carry the time of their frame. ``sequence_num`` rises by one per connection over
-all channels; it is the ``sequence`` of quotes and books. A book update follows the last one of its
+Quotes, books and candles (of five minutes) carry the time of their frame. ``sequence_num`` rises by
+one per connection over all channels; it is the ``sequence`` of quotes and books. A book update follows the last one of its
 product on this connection: ``prev_sequence`` is -1 (unknown) for snapshots, before the first
 snapshot, after a dead letter of the product, and after a jump of the counter.
 """
@@ -23,7 +23,7 @@ from typing import Final
 import msgspec
 
 from connectors.decimals import LEVEL_PRICES, LEVEL_SIZES, PRICES, SIZES
-from connectors.events import SCHEMA_VERSION, BookUpdate, Level, Quote, TimeSource, Trade
+from connectors.events import SCHEMA_VERSION, BookUpdate, Candle, Level, Quote, TimeSource, Trade
 from connectors.exchanges import checks
 from connectors.exchanges.base import (
     Channel,
@@ -40,6 +40,7 @@ from connectors.exchanges.base import (
 )
 from connectors.exchanges.coinbase_frames import (
     AGGRESSOR,
+    candle,
     checked_sides,
     decode_books,
     decode_tickers,
@@ -50,13 +51,21 @@ from connectors.exchanges.coinbase_frames import (
 from connectors.exchanges.times import micros
 
 NAME: Final = "coinbase"
-CHANNELS: dict[Channel, str] = {"trades": "market_trades", "quotes": "ticker", "books": "level2"}
+CHANNELS: dict[Channel, str] = {
+    "trades": "market_trades",
+    "quotes": "ticker",
+    "books": "level2",
+    "candles": "candles",
+}
 CHANNEL_OF_FRAME: dict[str, Channel] = {
     "market_trades": "trades",
     "ticker": "quotes",
     "l2_data": "books",
+    "candles": "candles",
 }
 _CHANNEL_OF_ACK = {name: channel for channel, name in CHANNELS.items()}
+_LISTS: dict[Channel, str] = {"trades": "trades", "quotes": "tickers", "candles": "candles"}
+"""Where a channel's events have their parts; a book event is a part itself."""
 PRODUCTS_PER_FRAME = 100
 
 _encode = msgspec.json.Encoder().encode
@@ -304,7 +313,7 @@ class CoinbaseParser(Parser):
         found: list[Item] = []
         for event in events:
             fields = checks.mapping(event, "event")
-            inner = {"trades": "trades", "quotes": "tickers"}.get(channel)
+            inner = _LISTS.get(channel)
             for part in checks.items(fields.get(inner), inner) if inner else [fields]:
                 symbol = native = None
                 try:
@@ -333,9 +342,11 @@ class CoinbaseParser(Parser):
 
     def _event(
         self, channel: Channel, head: checks.Head, fields: dict[str, object], sequence: int
-    ) -> Trade | Quote | BookUpdate | Ignored:
+    ) -> Trade | Quote | BookUpdate | Candle | Ignored:
         if channel == "trades":
             return Trade(*head, *trade_fields(fields))
+        if channel == "candles":
+            return candle(head, fields)
         if channel == "books":
             kind = fields.get("type")
             if kind not in ("snapshot", "update"):
