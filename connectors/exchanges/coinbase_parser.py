@@ -12,9 +12,10 @@ frames of 2026-08. One request subscribes one channel; the answer lists all subs
 Meanings: ``side`` of a trade is the maker's, so the aggressor is the other one; the first answer
 to ``market_trades`` is a snapshot of old trades, newest first; trade ids rise by one per product.
 Quotes, books and candles (of five minutes) carry the time of their frame. ``sequence_num`` rises by
-one per connection over all channels; it is the ``sequence`` of quotes and books. A book update follows the last one of its
-product on this connection: ``prev_sequence`` is -1 (unknown) for snapshots, before the first
-snapshot, after a dead letter of the product, and after a jump of the counter.
+one per connection over all channels; it is the ``sequence`` of quotes and books. A book update
+follows the last one of its product on this connection: ``prev_sequence`` is -1 (unknown) for
+snapshots, before the first snapshot, after a dead letter of the product, and after a jump of the
+counter.
 """
 
 from collections.abc import Iterable

@@ -69,7 +69,7 @@ class KrakenBook:
     >>> book.apply([("45283.5", "0.10000000")], [("45285.2", "0.00100000")])
     ([], [])
     >>> book.checksum()
-    1888577416
+    2383917627
     """
 
     def __init__(self, depth: int, tick: str, lot: str) -> None:
