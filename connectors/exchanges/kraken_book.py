@@ -29,10 +29,13 @@ def checksum_text(number: str, places: int) -> str:
 class _Side:
     """Levels of one side; ``best_last`` where high prices are the best ones."""
 
-    def __init__(self, *, best_last: bool) -> None:
+    def __init__(self, price_places: int, size_places: int, *, best_last: bool) -> None:
         self.best_last = best_last
         self.keys: list[int] = []
         self.levels: dict[int, Level] = {}
+        self.texts: dict[int, str] = {}
+        """What the checksum is made of, by key."""
+        self._places = price_places, size_places
 
     def apply(self, levels: list[Level]) -> None:
         for price, size in levels:
@@ -41,12 +44,14 @@ class _Side:
             known = key in self.levels
             if size.strip("0.") == "":
                 if known:
-                    del self.levels[key]
+                    del self.levels[key], self.texts[key]
                     del self.keys[bisect_left(self.keys, key)]
                 continue
             if not known:
                 insort(self.keys, key)
             self.levels[key] = (price, size)
+            places = self._places
+            self.texts[key] = checksum_text(price, places[0]) + checksum_text(size, places[1])
 
     def cut(self, depth: int) -> list[Level]:
         """Remove what lies beyond the depth; return it as levels of size zero."""
@@ -55,11 +60,13 @@ class _Side:
             return []
         gone = self.keys[:excess] if self.best_last else self.keys[depth:]
         self.keys = self.keys[excess:] if self.best_last else self.keys[:depth]
+        for key in gone:
+            del self.texts[key]
         return [(self.levels.pop(key)[0], "0") for key in gone]
 
-    def best(self, count: int) -> list[Level]:
-        keys = self.keys[: -count - 1 : -1] if self.best_last else self.keys[:count]
-        return [self.levels[key] for key in keys]
+    def best(self, count: int) -> list[int]:
+        """Return the keys of the best levels, the best first."""
+        return self.keys[: -count - 1 : -1] if self.best_last else self.keys[:count]
 
 
 class KrakenBook:
@@ -75,8 +82,8 @@ class KrakenBook:
     def __init__(self, depth: int, tick: str, lot: str) -> None:
         """Start empty; numbers are written at the precision of ``tick`` and ``lot``."""
         self._depth = depth
-        self._price_places, self._size_places = decimals(tick), decimals(lot)
-        self.bids, self.asks = _Side(best_last=True), _Side(best_last=False)
+        places = decimals(tick), decimals(lot)
+        self.bids, self.asks = _Side(*places, best_last=True), _Side(*places, best_last=False)
 
     def apply(self, bids: list[Level], asks: list[Level]) -> tuple[list[Level], list[Level]]:
         """Apply a whole message; return the levels (size 0) that fell out of the depth.
@@ -89,8 +96,7 @@ class KrakenBook:
 
     def checksum(self) -> int:
         """Return the CRC32 of the ten best levels of both sides."""
-        text = "".join(
-            checksum_text(price, self._price_places) + checksum_text(size, self._size_places)
-            for price, size in [*self.asks.best(10), *self.bids.best(10)]
-        )
-        return crc32(text.encode())
+        asks, bids = self.asks, self.bids
+        texts = [asks.texts[key] for key in asks.best(10)]
+        texts += [bids.texts[key] for key in bids.best(10)]
+        return crc32("".join(texts).encode())
