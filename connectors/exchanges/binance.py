@@ -3,8 +3,8 @@
 Sources: binance-spot-api-docs, web-socket-streams.md and rest-api.md (2026-07).
 """
 
-from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
 from connectors import symbols as names
@@ -22,6 +22,7 @@ from connectors.exchanges.base import (
 )
 from connectors.exchanges.binance_frames import trade_fields
 from connectors.exchanges.binance_parser import NAME, BinanceParser
+from connectors.exchanges.paged import listing
 
 PAGE = 1000
 """Most trades of one answer."""
@@ -66,24 +67,8 @@ class Binance(Venue):
 
     def parse_instruments(self, body: bytes, symbols: Sequence[str]) -> list[Instrument]:
         """Read ``exchangeInfo``: tick from PRICE_FILTER, lot from LOT_SIZE."""
-        listed = checks.rows(body, "symbols", NAME)
-        by_native = {row.get("symbol"): row for row in listed}
-        found, faults = [], []
-        for symbol in symbols:
-            native = self.native_symbol(symbol)
-            try:
-                row = by_native.get(native)
-                if row is None:
-                    raise checks.Reject("symbol", "not listed")
-                filters = checks.items(row.get("filters"), "filters")
-                tick = checks.price(_filter(filters, "PRICE_FILTER", "tickSize"), "tick size")
-                lot = checks.size(_filter(filters, "LOT_SIZE", "stepSize"), "lot size")
-                found.append(Instrument(symbol, native, tick, lot))
-            except checks.Reject as reject:
-                faults.append(f"{symbol}: {reject.detail}")
-        if faults:
-            raise ResponseError(f"{NAME}: " + "; ".join(faults))
-        return found
+        by_native = {str(row.get("symbol")): row for row in checks.rows(body, "symbols", NAME)}
+        return listing(self, by_native, symbols, _steps)
 
     def trades_request(self, instrument: Instrument, wanted: Wanted, rest_base: str) -> str:
         """Return the URL of the oldest page of the range (``historicalTrades`` ascends)."""
@@ -162,6 +147,12 @@ class Binance(Venue):
             SCHEMA_VERSION,
         )
         return BookUpdate(*head, True, bids, asks, sequence, -1, 1)
+
+
+def _steps(row: Mapping[str, Any]) -> tuple[object, object]:
+    filters = checks.items(row.get("filters"), "filters")
+    tick = _filter(filters, "PRICE_FILTER", "tickSize")
+    return tick, _filter(filters, "LOT_SIZE", "stepSize")
 
 
 def _filter(filters: list[object], kind: str, name: str) -> object:

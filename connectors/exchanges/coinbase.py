@@ -4,8 +4,8 @@ Sources: Coinbase developer documentation, Advanced Trade (products) and Exchang
 2026. Both APIs show the same market with the same trade ids; only the Exchange API pages by id.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
 from connectors import symbols as names
@@ -16,14 +16,13 @@ from connectors.exchanges.base import (
     DeadLetter,
     Instrument,
     Limits,
-    ResponseError,
     Subscription,
     Venue,
     Wanted,
 )
 from connectors.exchanges.coinbase_frames import trade_fields
 from connectors.exchanges.coinbase_parser import NAME, CoinbaseParser
-from connectors.exchanges.times import micros
+from connectors.exchanges.paged import listing
 
 PAGE = 1000
 """Most trades of one answer."""
@@ -66,24 +65,8 @@ class Coinbase(Venue):
 
     def parse_instruments(self, body: bytes, symbols: Sequence[str]) -> list[Instrument]:
         """Read the product list: tick is ``price_increment``, lot is ``base_increment``."""
-        by_native = {row.get("product_id"): row for row in checks.rows(body, "products", NAME)}
-        found, faults = [], []
-        for symbol in symbols:
-            native = self.native_symbol(symbol)
-            try:
-                row = by_native.get(native)
-                if row is None:
-                    raise checks.Reject("symbol", "not listed")
-                tick = checks.price(
-                    row.get("price_increment") or row.get("quote_increment"), "tick size"
-                )
-                lot = checks.size(row.get("base_increment"), "lot size")
-                found.append(Instrument(symbol, native, tick, lot))
-            except checks.Reject as reject:
-                faults.append(f"{symbol}: {reject.detail}")
-        if faults:
-            raise ResponseError(f"{NAME}: " + "; ".join(faults))
-        return found
+        by_native = {str(row.get("product_id")): row for row in checks.rows(body, "products", NAME)}
+        return listing(self, by_native, symbols, _steps)
 
     def trades_request(self, instrument: Instrument, wanted: Wanted, rest_base: str) -> str:
         """Return the URL of the newest page of the range: ``after`` means ids below it.
@@ -109,7 +92,7 @@ class Coinbase(Venue):
         page: list[Trade | DeadLetter] = []
         for row in checks.rows(body, None, NAME):
             try:
-                time = checks.event_time(_micros(row.get("time")), ts_recv, max_future)
+                time = checks.event_time(checks.iso(row.get("time")), ts_recv, max_future)
                 head: checks.Head = (
                     NAME,
                     symbol,
@@ -135,8 +118,5 @@ class Coinbase(Venue):
         return Wanted(from_id, first - 1, since)
 
 
-def _micros(value: object) -> int:
-    try:
-        return micros(value if isinstance(value, str) else "")
-    except ValueError:
-        raise checks.Reject("time", f"not a UTC time: {checks.shown(value)}") from None
+def _steps(row: Mapping[str, Any]) -> tuple[object, object]:
+    return row.get("price_increment") or row.get("quote_increment"), row.get("base_increment")

@@ -92,6 +92,7 @@ class CoinbaseParser(Parser):
         self._next_sequence: int | None = None
         self._book_sequence: dict[str, int] = {}
         self._beats_asked = False
+        self._asked: set[Subscription] = set()
 
     def subscribe_frames(self, subscriptions: Iterable[Subscription]) -> list[bytes]:
         """Return one request per channel, and once the heartbeats that keep channels open."""
@@ -103,12 +104,17 @@ class CoinbaseParser(Parser):
 
     def _request_frames(self, kind: str, subscriptions: Iterable[Subscription]) -> list[bytes]:
         products: dict[str, list[str]] = {}
-        for channel, symbol in subscriptions:
+        wanted = list(subscriptions)
+        for channel, symbol in wanted:
             if channel not in CHANNELS:
                 raise ValueError(f"{NAME} has no channel {channel}")
             if symbol not in self._natives:
                 raise ValueError(f"{symbol} is no instrument of this connection")
             products.setdefault(CHANNELS[channel], []).append(self._natives[symbol])
+        if kind == "subscribe":
+            self._asked.update(wanted)
+        else:
+            self._asked.difference_update(wanted)
         if kind == "subscribe" and products and not self._beats_asked:
             self._beats_asked = True
             products = {"heartbeats": sorted(self._symbols), **products}
@@ -268,8 +274,8 @@ class CoinbaseParser(Parser):
         try:
             message = checks.mapping(checks.decoded(frame), "frame")
             if message.get("type") == "error":
-                text = message.get("message", message.get("reason", ""))
-                return [VenueError("", checks.clean(text), ())]
+                text = checks.clean(message.get("message", message.get("reason", "")))
+                return [VenueError("", text, self._rejected(text))]
             name = message.get("channel")
             sequence = checks.integer(message.get("sequence_num"), "sequence_num")
             found = self._counted(sequence, found)
@@ -289,6 +295,11 @@ class CoinbaseParser(Parser):
                 self._book_sequence.clear()
             return [*found, DeadLetter(reject.reason, reject.detail, None, channel, frame)]
         return [*found, *(parts or [Ignored(f"empty {name}")])]
+
+    def _rejected(self, text: str) -> tuple[Subscription, ...]:
+        """Return what was asked for of the products that an error names."""
+        words = set(text.replace(",", " ").split())
+        return tuple(one for one in sorted(self._asked) if self._natives[one.symbol] in words)
 
     def _confirmed(self, events: list[object]) -> frozenset[Subscription]:
         active = set()

@@ -114,9 +114,9 @@ def run(turns: int = 7) -> dict[str, float]:
         for kind, some in sorted(by_channel(venue).items()):
             bare, ours = measure(venue, kind, some, turns)
             size = sum(len(frame) for frame, _ in some.frames) // len(some.frames)
-            print(
-                f"{venue:10}{kind + '*' * bool(some.natives):10}{size:8}{bare:12,.0f}{ours:12,.0f}{ours / bare:9.2f}"
-            )
+            name = kind + "*" * bool(some.natives)
+            rates = f"{bare:12,.0f}{ours:12,.0f}{ours / bare:9.2f}"
+            print(f"{venue:10}{name:10}{size:8}{rates}")
             results[f"parse_{venue}_{kind}_per_s"] = ours
     return results
 

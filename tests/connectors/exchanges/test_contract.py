@@ -31,9 +31,15 @@ from tests.recordings import frames, message, message_names, require
 LARGEST_FRAME = 20_000
 """Bytes of a request: below the least that a venue documents (Bybit, 21,000)."""
 
-every_venue = pytest.mark.parametrize(
-    "sample", [load(one) for one in registry.VENUES], ids=list(registry.VENUES)
-)
+SAMPLES = [load(name) for name in registry.VENUES]
+
+
+def venues(samples: list[Sample]) -> pytest.MarkDecorator:
+    """Run a test once per venue."""
+    return pytest.mark.parametrize("sample", samples, ids=[one.venue for one in samples])
+
+
+every_venue = venues(SAMPLES)
 RECORDED = ["bitflyer", "bybit", "okx", "upbit"]
 """Binance's and Coinbase's recordings have tests of their own."""
 
@@ -140,11 +146,10 @@ def test_confirmations(sample: Sample) -> None:
         assert answer(parser.unsubscribe_frames(wanted[:1]))[-1].active == set(wanted[1:])
 
 
-@every_venue
+@venues([one for one in SAMPLES if one.refusal is not None])
 def test_refusals_name_the_subscription(sample: Sample) -> None:
     """A symbol that was delisted is refused by name, so that the others live on."""
-    if sample.refusal is None:
-        pytest.skip(f"{sample.venue} does not say what it refuses")
+    assert sample.refusal is not None
     parser = sample.parser()
     wanted = sample.subscriptions()[:1]
     request = json.loads(parser.subscribe_frames(wanted)[-1])
@@ -152,11 +157,10 @@ def test_refusals_name_the_subscription(sample: Sample) -> None:
     assert isinstance(item, VenueError) and item.rejected == tuple(wanted)
 
 
-@every_venue
+@venues([one for one in SAMPLES if one.maintenance is not None])
 def test_maintenance_asks_for_a_new_connection(sample: Sample) -> None:
     """A notice that the connection will be closed is understood."""
-    if sample.maintenance is None:
-        pytest.skip(f"{sample.venue} documents no notice")
+    assert sample.maintenance is not None
     assert isinstance(only(sample.parser().parse(sample.maintenance, NOW)), ReconnectRequest)
 
 

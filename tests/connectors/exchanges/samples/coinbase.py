@@ -60,4 +60,7 @@ SAMPLE = Sample(
         for row in newest_first(rows, query.get("after"), int(query["limit"]))
     ],
     answers=_subscribed,
+    refusal=lambda request: {
+        "type": "error", "message": f"{request['product_ids'][0]} is not a valid product"
+    },
 )  # fmt: skip
