@@ -35,6 +35,26 @@ class Decimals:
         return True
 
 
+_EXPONENT = re.compile(r"([0-9]+)(?:\.([0-9]+))?[eE]([+-]?[0-9]{1,2})").fullmatch
+
+
+def plain(text: str) -> str:
+    """Return a JSON number's text without its exponent, exactly; other texts as they are.
+
+    >>> plain("1.5e-05"), plain("2E3"), plain("105944.20"), plain("-1e5")
+    ('0.000015', '2000', '105944.20', '-1e5')
+    """
+    match = _EXPONENT(text)
+    if match is None:
+        return text
+    digits, point = match[1] + (match[2] or ""), len(match[1]) + int(match[3])
+    if point < 1:
+        digits, point = "0" * (1 - point) + digits, 1
+    digits = digits.ljust(point, "0")
+    whole, fraction = digits[:point].lstrip("0") or "0", digits[point:]
+    return f"{whole}.{fraction}" if fraction else whole
+
+
 PRICES = Decimals(9, 10, zero=False)
 SIZES = Decimals(10, 8, zero=False)
 LEVEL_PRICES = Decimals(9, 10, zero=True)

@@ -26,6 +26,18 @@ class Settings(BaseSettings):
     coinbase_ws_url: str = "wss://advanced-trade-ws.coinbase.com"
     coinbase_rest_url: str = "https://api.coinbase.com"
     coinbase_exchange_rest_url: str = "https://api.exchange.coinbase.com"
+    kraken_ws_url: str = "wss://ws.kraken.com"
+    kraken_rest_url: str = "https://api.kraken.com"
+    okx_ws_url: str = "wss://ws.okx.com:8443"
+    okx_rest_url: str = "https://www.okx.com"
+    bybit_ws_url: str = "wss://stream.bybit.com"
+    bybit_rest_url: str = "https://api.bybit.com"
+    bitflyer_ws_url: str = "wss://ws.lightstream.bitflyer.com"
+    bitflyer_rest_url: str = "https://api.bitflyer.com"
+    gmo_ws_url: str = "wss://api.coin.z.com"
+    gmo_rest_url: str = "https://api.coin.z.com/public"
+    upbit_ws_url: str = "wss://api.upbit.com"
+    upbit_rest_url: str = "https://api.upbit.com"
 
     producer: Literal["confluent", "kafka-python"] = "confluent"
     linger_ms: int = Field(20, ge=0)

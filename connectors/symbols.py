@@ -1,7 +1,8 @@
 """Names of symbols: ``BTC-USDT`` here, ``BTCUSDT`` or ``BTC-USD`` on a venue.
 
 Normalised symbols are BASE-QUOTE in upper case. Three venue forms exist: the parts joined without
-a separator (Binance, Bybit), with a dash (Coinbase, OKX), with another separator.
+a separator (Binance, Bybit), with a dash (Coinbase, OKX), with another separator. A market that is
+not spot has a third part, its kind: ``BTC-JPY-FX``.
 """
 
 import re
@@ -33,6 +34,13 @@ def parse(symbol: str) -> Pair:
     if match is None:
         raise ValueError(f"not a symbol like BTC-USDT: {symbol!r}")
     return Pair(match[1], match[2])
+
+
+def cut_kind(symbol: str, kind: str) -> tuple[str, bool]:
+    """Return ``BTC-JPY`` and whether the symbol was ``BTC-JPY-<kind>``. ValueError as `parse`."""
+    spot = symbol.removesuffix(f"-{kind}")
+    parse(spot)
+    return spot, spot != symbol
 
 
 def join(symbol: str, separator: str = "") -> str:

@@ -1,11 +1,13 @@
 """Recorded venue frames for tests. They are data beside the repository and may be absent.
 
 One JSON object a line, zstd-compressed: ``t`` is header, http, connect, send or recv; ``data`` is
-the frame's text as it travelled, ``ts`` its time in seconds. ``messages/`` holds single messages.
+the frame's text as it travelled (``b64`` a binary frame), ``ts`` its time in seconds. ``messages/``
+holds single messages.
 """
 
 import io
 import os
+from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -55,7 +57,8 @@ def records(venue: str) -> Iterator[Record]:
         for line in io.TextIOWrapper(stream, encoding="utf-8"):
             row = msgspec.json.decode(line)
             ts = round(row.get("ts", 0) * 1_000_000)
-            yield Record(row["t"], ts, row.get("data", "").encode(), row.get("url", ""))
+            data = b64decode(row["b64"]) if "b64" in row else row.get("data", "").encode()
+            yield Record(row["t"], ts, data, row.get("url", ""))
 
 
 def frames(venue: str) -> Iterator[tuple[bytes, int]]:

@@ -17,7 +17,7 @@ bytes; the adapter says what to send and what came in:
 - an event (`Trade`, `Quote`, `BookUpdate`, `Candle`), complete and valid, ready to publish;
 - a `DeadLetter`: the frame, or one part of it, that must not become an event;
 - a control: `Subscribed`, `VenueHeartbeat`, `VenueError`, `ReconnectRequest`, `SequenceGap`,
-  `Ignored`. All are subclasses of `Control`.
+  `BookBroken`, `Ignored`. All are subclasses of `Control`.
 
 So every frame is accounted for. One frame may give several items: the good trades of a batch are
 events even where one of them is a dead letter. Trades come in the venue's order made ascending by
@@ -33,6 +33,19 @@ from msgspec import Struct
 from connectors.events import BookUpdate, Candle, Quote, Trade
 
 Channel = Literal["trades", "quotes", "books", "candles"]
+
+Numbering = Literal["consecutive", "rising", "composed"]
+"""What ``trade_seq`` tells about missing trades:
+
+- ``consecutive``: the venue numbers the trades of a symbol without holes, so a hole is a missing
+  trade;
+- ``rising``: the venue's ids rise per symbol but leave numbers out;
+- ``composed``: the venue sends no number, the adapter makes one that rises in the venue's order
+  and is the same for the same trade on every connection and by REST.
+
+Without consecutive numbers only REST can tell whether something is missing: an answer that goes
+back to the last known trade is complete.
+"""
 
 MAX_FUTURE = 60_000_000
 """An event may lie this far ahead of its receipt, in µs; further ahead is a dead letter."""
@@ -121,6 +134,13 @@ class SequenceGap(Control, frozen=True):
     to_id: int
 
 
+class BookBroken(Control, frozen=True):
+    """A book's checksum or chain failed: subscribe this symbol's book anew, touch no other."""
+
+    symbol: str
+    cause: str
+
+
 class Ignored(Control, frozen=True):
     """A well-formed frame (or part) of no interest: another channel, a quote without sizes."""
 
@@ -150,6 +170,21 @@ class Limits(NamedTuple):
     """Mean time between two REST calls in the long run."""
     rest_burst: int
     """Calls that may go at once after a pause: a reconnect asks for every symbol."""
+    keepalive: float | None = None
+    """Send `Parser.keepalive_frame` this often; None where the venue wants none."""
+    connects_per_minute: float = 60.0
+    """Most connection attempts."""
+
+
+class Wanted(NamedTuple):
+    """A range of one symbol's trades to be asked of REST, both ends inclusive."""
+
+    from_id: int
+    to_id: int | None
+    """None: up to now."""
+    since: int = 0
+    """Venue time of the last trade known before the range, µs, for venues that page by time; 0
+    where none is known."""
 
 
 class ResponseError(ValueError):
@@ -167,6 +202,10 @@ class Parser(ABC):
     def unsubscribe_frames(self, subscriptions: Iterable[Subscription]) -> list[bytes]:
         """Requests that end these subscriptions."""
 
+    def keepalive_frame(self) -> bytes | None:
+        """Return the venue's own ping, a text frame, where `Limits.keepalive` asks for one."""
+        return None
+
     @abstractmethod
     def parse(self, frame: bytes, ts_recv: int) -> list[Item]:
         """Say what a frame means; ``ts_recv`` is its receipt in µs. Never empty, never raises."""
@@ -177,6 +216,11 @@ class Venue(ABC):
 
     name: ClassVar[str]
     limits: ClassVar[Limits]
+    numbering: ClassVar[Numbering] = "consecutive"
+    channels: ClassVar[frozenset[Channel]] = frozenset({"trades", "quotes", "books", "candles"})
+    """What the venue has."""
+    confirms: ClassVar[bool] = True
+    """False where the venue answers no subscription: it then counts as confirmed once sent."""
 
     @abstractmethod
     def native_symbol(self, symbol: str) -> str:
@@ -205,12 +249,11 @@ class Venue(ABC):
         """
 
     @abstractmethod
-    def trades_request(
-        self, instrument: Instrument, from_id: int, to_id: int | None, rest_base: str
-    ) -> str:
-        """Return the URL (GET) of one page of trades of ``from_id``..``to_id`` (None: up to now).
+    def trades_request(self, instrument: Instrument, wanted: Wanted, rest_base: str) -> str:
+        """Return the URL (GET) of one page of the trades wanted.
 
-        The answer may hold trades outside the range.
+        The answer may hold trades outside the range. Where ids are not consecutive it must reach
+        back to the last known trade, ``from_id - 1``, if the venue still has it.
         """
 
     @abstractmethod
@@ -225,10 +268,18 @@ class Venue(ABC):
         """Read one page, ascending by ``trade_seq``. ResponseError where it is no such answer."""
 
     @abstractmethod
-    def rest_of_range(
-        self, page: Sequence[Trade | DeadLetter], from_id: int, to_id: int | None
-    ) -> tuple[int, int | None] | None:
-        """Return the range that is still to be asked after ``page`` (as parsed), or None.
+    def rest_of_range(self, page: Sequence[Trade | DeadLetter], wanted: Wanted) -> Wanted | None:
+        """Return what is still to be asked after ``page`` (as parsed), or None.
 
         The next range is always smaller, so a caller that repeats until None ends.
         """
+
+    def book_request(self, instrument: Instrument, rest_base: str) -> str | None:
+        """Return the URL (GET) of a whole book, or None where the stream brings its own."""
+        return None
+
+    def parse_book(
+        self, body: bytes, instrument: Instrument, ts_recv: int, source: str
+    ) -> BookUpdate:
+        """Read that answer as a snapshot. ResponseError where it is no such answer."""
+        raise NotImplementedError(f"{self.name} brings its books by the stream")

@@ -9,9 +9,10 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from connectors.decimals import LEVEL_PRICES, LEVEL_SIZES, PRICES, SIZES, VOLUMES
+from connectors.decimals import LEVEL_PRICES, LEVEL_SIZES, PRICES, SIZES, VOLUMES, plain
 from connectors.events import Level, TimeSource, Trade
 from connectors.exchanges.base import DeadLetter, DeadReason, ResponseError
+from connectors.exchanges.times import micros
 
 MAX_ID = 2**63 - 1
 
@@ -25,6 +26,7 @@ _TOO_DEEP = "(nested too deeply)"
 """What can just be decoded may still be too deep to be written again."""
 
 _decode = msgspec.json.Decoder().decode
+_decode_numbers = msgspec.json.Decoder(float_hook=plain).decode
 
 
 class Reject(Exception):
@@ -55,10 +57,13 @@ def clean(text: object, limit: int = 500) -> str:
     return kept.encode("utf-8", "replace").decode("utf-8")
 
 
-def decoded(frame: bytes) -> Any:
-    """Return any JSON value. Reject bytes that are none, or whose text cannot be stored."""
+def decoded(frame: bytes, *, numbers: bool = False) -> Any:
+    """Return any JSON value. Reject bytes that are none, or whose text cannot be stored.
+
+    With ``numbers`` fractions become their own text, without exponent, instead of floats.
+    """
     try:
-        return _decode(frame)
+        return _decode_numbers(frame) if numbers else _decode(frame)
     except UNREADABLE as error:
         unstorable = b"\x00" in frame or b"\\ud" in frame.lower()
         reason: DeadReason = "text" if unstorable else "malformed"
@@ -73,14 +78,16 @@ def _number(reason: DeadReason, name: str, value: object, columns: str) -> NoRet
 
 def price(value: object, name: str = "price", *, zero: bool = False) -> str:
     """Return a price's text, unchanged. Reject where it does not fit DECIMAL(19, 10)."""
-    if isinstance(value, str) and value in (LEVEL_PRICES if zero else PRICES):
+    kind = LEVEL_PRICES if zero else PRICES
+    if isinstance(value, str) and (value in kind.known or value in kind):
         return value
     _number("price", name, value, "DECIMAL(19, 10)")
 
 
 def size(value: object, name: str = "size", *, zero: bool = False) -> str:
     """Return a size's text, unchanged. Reject where it does not fit DECIMAL(18, 8)."""
-    if isinstance(value, str) and value in (LEVEL_SIZES if zero else SIZES):
+    kind = LEVEL_SIZES if zero else SIZES
+    if isinstance(value, str) and (value in kind.known or value in kind):
         return value
     _number("size", name, value, "DECIMAL(18, 8)")
 
@@ -119,6 +126,28 @@ def integer(value: object, name: str, reason: DeadReason = "malformed") -> int:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_ID:
         return value
     raise Reject(reason, f"{name} is no integer of 63 bits: {shown(value)}")
+
+
+def text(value: object, name: str, reason: DeadReason = "malformed") -> str:
+    """Return a text that can be stored, or reject."""
+    if isinstance(value, str) and value and len(value) <= 200:
+        if "\x00" in value:
+            raise Reject("text", f"{name} holds U+0000: {shown(value)}")
+        return value
+    raise Reject(reason, f"{name} is no text: {shown(value)}")
+
+
+def number(value: object) -> object:
+    """Return a JSON integer as its text; anything else as it is, for the check that follows."""
+    return str(value) if type(value) is int else value
+
+
+def iso(value: object, name: str = "event time") -> int:
+    """Return µs of an RFC 3339 text, or reject."""
+    try:
+        return micros(value if isinstance(value, str) else "")
+    except ValueError:
+        raise Reject("time", f"{name} is no UTC time: {shown(value)}") from None
 
 
 def event_time(micros: int, ts_recv: int, max_future: int) -> int:

@@ -4,8 +4,8 @@ Sources: Coinbase developer documentation, Advanced Trade (products) and Exchang
 2026. Both APIs show the same market with the same trade ids; only the Exchange API pages by id.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
 from connectors import symbols as names
@@ -16,13 +16,13 @@ from connectors.exchanges.base import (
     DeadLetter,
     Instrument,
     Limits,
-    ResponseError,
     Subscription,
     Venue,
+    Wanted,
 )
 from connectors.exchanges.coinbase_frames import trade_fields
 from connectors.exchanges.coinbase_parser import NAME, CoinbaseParser
-from connectors.exchanges.times import micros
+from connectors.exchanges.paged import listing
 
 PAGE = 1000
 """Most trades of one answer."""
@@ -36,7 +36,7 @@ class Coinbase(Venue):
         subscriptions=1000,
         messages_per_second=7.0,  # 8 are allowed
         silence=10.0,  # a heartbeat comes every second
-        stale={"trades": 60.0, "quotes": 30.0, "books": 30.0},
+        stale={"trades": 60.0, "quotes": 30.0, "books": 30.0, "candles": 60.0},
         renew=23 * 3600.0,
         ping_interval=20.0,
         ping_timeout=20.0,
@@ -65,32 +65,15 @@ class Coinbase(Venue):
 
     def parse_instruments(self, body: bytes, symbols: Sequence[str]) -> list[Instrument]:
         """Read the product list: tick is ``price_increment``, lot is ``base_increment``."""
-        by_native = {row.get("product_id"): row for row in checks.rows(body, "products", NAME)}
-        found, faults = [], []
-        for symbol in symbols:
-            native = self.native_symbol(symbol)
-            try:
-                row = by_native.get(native)
-                if row is None:
-                    raise checks.Reject("symbol", "not listed")
-                tick = checks.price(
-                    row.get("price_increment") or row.get("quote_increment"), "tick size"
-                )
-                lot = checks.size(row.get("base_increment"), "lot size")
-                found.append(Instrument(symbol, native, tick, lot))
-            except checks.Reject as reject:
-                faults.append(f"{symbol}: {reject.detail}")
-        if faults:
-            raise ResponseError(f"{NAME}: " + "; ".join(faults))
-        return found
+        by_native = {str(row.get("product_id")): row for row in checks.rows(body, "products", NAME)}
+        return listing(self, by_native, symbols, _steps)
 
-    def trades_request(
-        self, instrument: Instrument, from_id: int, to_id: int | None, rest_base: str
-    ) -> str:
+    def trades_request(self, instrument: Instrument, wanted: Wanted, rest_base: str) -> str:
         """Return the URL of the newest page of the range: ``after`` means ids below it.
 
         ``rest_base`` is the Exchange API's.
         """
+        from_id, to_id, _ = wanted
         limit = PAGE if to_id is None else max(1, min(PAGE, to_id - from_id + 1))
         query = {"limit": limit} if to_id is None else {"limit": limit, "after": to_id + 1}
         product = quote(instrument.native_symbol)
@@ -109,7 +92,7 @@ class Coinbase(Venue):
         page: list[Trade | DeadLetter] = []
         for row in checks.rows(body, None, NAME):
             try:
-                time = checks.event_time(_micros(row.get("time")), ts_recv, max_future)
+                time = checks.event_time(checks.iso(row.get("time")), ts_recv, max_future)
                 head: checks.Head = (
                     NAME,
                     symbol,
@@ -126,18 +109,14 @@ class Coinbase(Venue):
                 page.append(DeadLetter(reject.reason, reject.detail, symbol, "trades", raw))
         return checks.ascending(page)
 
-    def rest_of_range(
-        self, page: Sequence[Trade | DeadLetter], from_id: int, to_id: int | None
-    ) -> tuple[int, int | None] | None:
+    def rest_of_range(self, page: Sequence[Trade | DeadLetter], wanted: Wanted) -> Wanted | None:
         """Return what precedes the page's first trade; an empty page is the end."""
+        from_id, to_id, since = wanted
         first = min((one.trade_seq for one in page if isinstance(one, Trade)), default=-1)
         if first <= from_id or (to_id is not None and first > to_id):
             return None
-        return from_id, first - 1
+        return Wanted(from_id, first - 1, since)
 
 
-def _micros(value: object) -> int:
-    try:
-        return micros(value if isinstance(value, str) else "")
-    except ValueError:
-        raise checks.Reject("time", f"not a UTC time: {checks.shown(value)}") from None
+def _steps(row: Mapping[str, Any]) -> tuple[object, object]:
+    return row.get("price_increment") or row.get("quote_increment"), row.get("base_increment")

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from connectors.decimals import LEVEL_PRICES, LEVEL_SIZES
-from connectors.events import Level, Side
+from connectors.events import Candle, Level, Side
 from connectors.exchanges import checks
 
 AGGRESSOR: Final[dict[object, Side]] = {"BUY": "sell", "SELL": "buy"}
@@ -140,3 +140,24 @@ def checked_sides(updates: list[object]) -> tuple[list[Level], list[Level]]:
         price = checks.price(level.get("price_level"), zero=True)
         sides[side].append((price, checks.size(level.get("new_quantity"), zero=True)))
     return sides["bid"], sides["offer"]
+
+
+def candle(head: checks.Head, fields: dict[str, object]) -> Candle:
+    """Read a bar of five minutes; Coinbase does not say whether it is closed, the next one does."""
+    start = checks.integer(fields.get("start"), "start", "time")
+    if not 0 < start < 2**40:
+        raise checks.Reject("time", f"start of a candle: {start}")
+    return Candle(
+        *head,
+        "5m",
+        start * 1_000_000,
+        (start + 300) * 1_000_000 - 1000,
+        checks.price(fields.get("open"), "open"),
+        checks.price(fields.get("high"), "high"),
+        checks.price(fields.get("low"), "low"),
+        checks.price(fields.get("close"), "close"),
+        checks.volume(fields.get("volume"), "volume"),
+        None,
+        None,
+        False,
+    )

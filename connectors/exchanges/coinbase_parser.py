@@ -11,10 +11,11 @@ frames of 2026-08. One request subscribes one channel; the answer lists all subs
 
 Meanings: ``side`` of a trade is the maker's, so the aggressor is the other one; the first answer
 to ``market_trades`` is a snapshot of old trades, newest first; trade ids rise by one per product.
-Quotes and books carry the time of their frame. ``sequence_num`` rises by one per connection over
-all channels; it is the ``sequence`` of quotes and books. A book update follows the last one of its
-product on this connection: ``prev_sequence`` is -1 (unknown) for snapshots, before the first
-snapshot, after a dead letter of the product, and after a jump of the counter.
+Quotes, books and candles (of five minutes) carry the time of their frame. ``sequence_num`` rises by
+one per connection over all channels; it is the ``sequence`` of quotes and books. A book update
+follows the last one of its product on this connection: ``prev_sequence`` is -1 (unknown) for
+snapshots, before the first snapshot, after a dead letter of the product, and after a jump of the
+counter.
 """
 
 from collections.abc import Iterable
@@ -23,7 +24,7 @@ from typing import Final
 import msgspec
 
 from connectors.decimals import LEVEL_PRICES, LEVEL_SIZES, PRICES, SIZES
-from connectors.events import SCHEMA_VERSION, BookUpdate, Level, Quote, TimeSource, Trade
+from connectors.events import SCHEMA_VERSION, BookUpdate, Candle, Level, Quote, TimeSource, Trade
 from connectors.exchanges import checks
 from connectors.exchanges.base import (
     Channel,
@@ -40,6 +41,7 @@ from connectors.exchanges.base import (
 )
 from connectors.exchanges.coinbase_frames import (
     AGGRESSOR,
+    candle,
     checked_sides,
     decode_books,
     decode_tickers,
@@ -50,13 +52,21 @@ from connectors.exchanges.coinbase_frames import (
 from connectors.exchanges.times import micros
 
 NAME: Final = "coinbase"
-CHANNELS: dict[Channel, str] = {"trades": "market_trades", "quotes": "ticker", "books": "level2"}
+CHANNELS: dict[Channel, str] = {
+    "trades": "market_trades",
+    "quotes": "ticker",
+    "books": "level2",
+    "candles": "candles",
+}
 CHANNEL_OF_FRAME: dict[str, Channel] = {
     "market_trades": "trades",
     "ticker": "quotes",
     "l2_data": "books",
+    "candles": "candles",
 }
 _CHANNEL_OF_ACK = {name: channel for channel, name in CHANNELS.items()}
+_LISTS: dict[Channel, str] = {"trades": "trades", "quotes": "tickers", "candles": "candles"}
+"""Where a channel's events have their parts; a book event is a part itself."""
 PRODUCTS_PER_FRAME = 100
 
 _encode = msgspec.json.Encoder().encode
@@ -82,6 +92,7 @@ class CoinbaseParser(Parser):
         self._next_sequence: int | None = None
         self._book_sequence: dict[str, int] = {}
         self._beats_asked = False
+        self._asked: set[Subscription] = set()
 
     def subscribe_frames(self, subscriptions: Iterable[Subscription]) -> list[bytes]:
         """Return one request per channel, and once the heartbeats that keep channels open."""
@@ -93,12 +104,17 @@ class CoinbaseParser(Parser):
 
     def _request_frames(self, kind: str, subscriptions: Iterable[Subscription]) -> list[bytes]:
         products: dict[str, list[str]] = {}
-        for channel, symbol in subscriptions:
+        wanted = list(subscriptions)
+        for channel, symbol in wanted:
             if channel not in CHANNELS:
                 raise ValueError(f"{NAME} has no channel {channel}")
             if symbol not in self._natives:
                 raise ValueError(f"{symbol} is no instrument of this connection")
             products.setdefault(CHANNELS[channel], []).append(self._natives[symbol])
+        if kind == "subscribe":
+            self._asked.update(wanted)
+        else:
+            self._asked.difference_update(wanted)
         if kind == "subscribe" and products and not self._beats_asked:
             self._beats_asked = True
             products = {"heartbeats": sorted(self._symbols), **products}
@@ -258,8 +274,8 @@ class CoinbaseParser(Parser):
         try:
             message = checks.mapping(checks.decoded(frame), "frame")
             if message.get("type") == "error":
-                text = message.get("message", message.get("reason", ""))
-                return [VenueError("", checks.clean(text), ())]
+                text = checks.clean(message.get("message", message.get("reason", "")))
+                return [VenueError("", text, self._rejected(text))]
             name = message.get("channel")
             sequence = checks.integer(message.get("sequence_num"), "sequence_num")
             found = self._counted(sequence, found)
@@ -279,6 +295,11 @@ class CoinbaseParser(Parser):
                 self._book_sequence.clear()
             return [*found, DeadLetter(reject.reason, reject.detail, None, channel, frame)]
         return [*found, *(parts or [Ignored(f"empty {name}")])]
+
+    def _rejected(self, text: str) -> tuple[Subscription, ...]:
+        """Return what was asked for of the products that an error names."""
+        words = set(text.replace(",", " ").split())
+        return tuple(one for one in sorted(self._asked) if self._natives[one.symbol] in words)
 
     def _confirmed(self, events: list[object]) -> frozenset[Subscription]:
         active = set()
@@ -304,7 +325,7 @@ class CoinbaseParser(Parser):
         found: list[Item] = []
         for event in events:
             fields = checks.mapping(event, "event")
-            inner = {"trades": "trades", "quotes": "tickers"}.get(channel)
+            inner = _LISTS.get(channel)
             for part in checks.items(fields.get(inner), inner) if inner else [fields]:
                 symbol = native = None
                 try:
@@ -333,9 +354,11 @@ class CoinbaseParser(Parser):
 
     def _event(
         self, channel: Channel, head: checks.Head, fields: dict[str, object], sequence: int
-    ) -> Trade | Quote | BookUpdate | Ignored:
+    ) -> Trade | Quote | BookUpdate | Candle | Ignored:
         if channel == "trades":
             return Trade(*head, *trade_fields(fields))
+        if channel == "candles":
+            return candle(head, fields)
         if channel == "books":
             kind = fields.get("type")
             if kind not in ("snapshot", "update"):

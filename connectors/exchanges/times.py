@@ -42,3 +42,13 @@ def _read(text: str) -> int:
         _seconds.clear()
     _seconds[text[:19]] = second
     return second + int((match[3] or "").ljust(6, "0")[:6])
+
+
+def epoch(text: str) -> int:
+    """Return µs of seconds since 1970 as decimal text (``1534614057.3216705``); digits cut off."""
+    seconds, _, fraction = text.partition(".")
+    if not (seconds.isdigit() and seconds.isascii() and len(seconds) <= 12):
+        raise ValueError(f"not seconds since 1970: {text[:40]!r}")
+    if fraction and not (fraction.isdigit() and fraction.isascii()):
+        raise ValueError(f"not seconds since 1970: {text[:40]!r}")
+    return int(seconds) * 1_000_000 + int(fraction.ljust(6, "0")[:6] or 0)

@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from connectors.backoff import Pace, delays
 from connectors.errors import retry_or_fatal
 from connectors.events import Trade
-from connectors.exchanges.base import DeadLetter, Instrument, ResponseError, Venue
+from connectors.exchanges.base import DeadLetter, Instrument, ResponseError, Venue, Wanted
 from connectors.feed.status import wall_clock
 
 logger = logging.getLogger(__name__)
@@ -64,14 +64,14 @@ class GapFiller:
         Never raises for what the venue or the network does: the rest and the cause tell.
         """
         filled = Filled()
-        todo: tuple[int, int | None] | None = (low, high)
+        todo: Wanted | None = Wanted(low, high)
         async with self._slots:
             while todo is not None:
-                filled.rest_from, filled.rest_to = todo
+                filled.rest_from, filled.rest_to = todo.from_id, todo.to_id
                 if filled.brought >= self._max_fill:
                     filled.cause = f"more than max_fill={self._max_fill} trades are missing"
                     return filled
-                body, failure = await self._page(instrument, *todo)
+                body, failure = await self._page(instrument, todo)
                 if body is None:
                     filled.cause = failure
                     return filled
@@ -85,15 +85,13 @@ class GapFiller:
                 wanted = [t for t in page if low <= t.trade_seq and not _beyond(t, high)]
                 filled.brought += len(wanted)
                 await take(wanted)
-                todo = self._venue.rest_of_range(items, *todo)
+                todo = self._venue.rest_of_range(items, todo)
         filled.rest_from = filled.rest_to = None
         return filled
 
-    async def _page(
-        self, instrument: Instrument, low: int, high: int | None
-    ) -> tuple[bytes | None, str]:
+    async def _page(self, instrument: Instrument, wanted: Wanted) -> tuple[bytes | None, str]:
         """Body of one page, or None and why."""
-        url = self._venue.trades_request(instrument, low, high, self._base)
+        url = self._venue.trades_request(instrument, wanted, self._base)
         cause = ""
         for _, delay in zip(range(TRIES), delays(0.25, 4.0), strict=False):
             try:

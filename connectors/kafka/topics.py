@@ -26,6 +26,12 @@ class Topic(NamedTuple):
 WRITERS: tuple[tuple[str, int], ...] = (
     ("binance", 0),
     ("coinbase", 0),
+    ("kraken", 0),
+    ("okx", 0),
+    ("bybit", 0),
+    ("bitflyer", 0),
+    ("gmo", 0),
+    ("upbit", 0),
 )
 """(venue, shard) by partition number. Append only: moving an entry would mix two writers."""
 

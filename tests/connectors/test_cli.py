@@ -43,7 +43,7 @@ def test_every_command_explains_itself(words: list[str], expected: str) -> None:
 @pytest.mark.parametrize(
     ("words", "variables", "code", "expected"),
     [
-        (["--venue", "nowhere", "--symbols", "BTC-USDT"], {}, 2, ["--venue", "binance, coinbase"]),
+        (["--venue", "nowhere", "--symbols", "BTC-USDT"], {}, 2, ["--venue", "binance, bitflyer"]),
         (["--venue", "binance", "--symbols", ","], {}, 2, ["--symbols", "BTC-USDT"]),
         (
             ["--venue", "binance", "--symbols", "BTC-USDT", "--channels", "candy"],

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors import decimals
-from connectors.decimals import LEVEL_SIZES, PRICES, SIZES, Decimals
+from connectors.decimals import LEVEL_SIZES, PRICES, SIZES, Decimals, plain
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,18 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     known = kind.known
     assert all(str(number) in kind for number in range(1, 1000))
     assert len(known) <= 100 and kind.known is known
+
+
+@given(st.decimals(min_value=0, max_value=10**20, allow_nan=False, places=15), st.integers(-30, 30))
+def test_exponents_are_written_out_exactly(number: Decimal, exponent: int) -> None:
+    """No digit is lost or made; what has no exponent is left as it is."""
+    text = f"{number:f}e{exponent}"
+    written = plain(text)
+    assert "e" not in written and Decimal(written) == Decimal(text)
+    assert plain(f"{number:f}") == f"{number:f}"
+
+
+@pytest.mark.parametrize("text", ["-1e5", "1e400", "e5", "1e", ".5e1", "x", ""])
+def test_other_texts_are_left_for_the_check(text: str) -> None:
+    """They are refused there."""
+    assert plain(text) == text and text not in PRICES

@@ -43,3 +43,12 @@ def test_joined_name_without_a_known_quote_is_refused(native: str) -> None:
     """Nothing is guessed."""
     with pytest.raises(ValueError, match=r"not a symbol|no known quote"):
         symbols.split(native)
+
+
+def test_kind_of_a_market() -> None:
+    """BTC-JPY-FX is another market than BTC-JPY."""
+    assert symbols.cut_kind("BTC-JPY-FX", "FX") == ("BTC-JPY", True)
+    assert symbols.cut_kind("BTC-JPY", "FX") == ("BTC-JPY", False)
+    for text in ("BTC-JPY-X", "BTC-FX", "-FX"):
+        with pytest.raises(ValueError, match="not a symbol"):
+            symbols.cut_kind(text, "FX")

@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from connectors.events import BookUpdate, Quote, Trade
+from connectors.events import BookUpdate, Candle, Quote, Trade
 from connectors.exchanges.base import (
     DeadLetter,
     Ignored,
@@ -63,7 +63,9 @@ def test_book_snapshot_and_update() -> None:
 def test_heartbeat_confirmation_and_other_channels() -> None:
     """What is no market data is a control."""
     assert parse("ws_heartbeats") == [VenueHeartbeat()]
-    assert parse("ws_candles") == [Ignored("candles")]
+    (bar,) = parse("ws_candles")
+    assert isinstance(bar, Candle) and (bar.open, bar.volume) == ("68900.00", "42.15000000")
+    assert bar.open_time == 1_775_521_800_000_000
     assert parse("ws_subscriptions") == [
         Subscribed(
             frozenset(
@@ -102,11 +104,11 @@ def test_requests_name_one_channel_each_and_ask_for_heartbeats_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [Subscription("candles", "BTC-USD"), Subscription("trades", "DOGE-USD")]
+    "bad", [Subscription("other", "BTC-USD"), Subscription("trades", "DOGE-USD")]
 )
 def test_impossible_subscriptions_are_refused(bad: Subscription) -> None:
     """No frame is made for what cannot be served."""
-    with pytest.raises(ValueError, match=r"candles|DOGE-USD"):
+    with pytest.raises(ValueError, match=r"other|DOGE-USD"):
         parser("coinbase").subscribe_frames([bad])
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from connectors.events import Trade
 from connectors.exchanges import registry
-from connectors.exchanges.base import DeadLetter, Instrument, ResponseError, Subscription
+from connectors.exchanges.base import DeadLetter, Instrument, ResponseError, Subscription, Wanted
 from tests.connectors.exchanges.market import NOW
 from tests.recordings import records
 
@@ -62,12 +62,12 @@ def test_urls() -> None:
         "https://host/api/v3/brokerage/market/products?product_ids=BTC-USD&product_ids=ETH-USD"
     )
     history = "https://host/api/v3/historicalTrades?symbol=BTCUSDT&fromId=5&limit="
-    assert BINANCE.trades_request(BTCUSDT, 5, 9, base) == history + "5"
-    assert BINANCE.trades_request(BTCUSDT, 5, 9000, base) == history + "1000"
-    assert BINANCE.trades_request(BTCUSDT, 5, None, base) == history + "1000"
+    assert BINANCE.trades_request(BTCUSDT, Wanted(5, 9), base) == history + "5"
+    assert BINANCE.trades_request(BTCUSDT, Wanted(5, 9000), base) == history + "1000"
+    assert BINANCE.trades_request(BTCUSDT, Wanted(5, None), base) == history + "1000"
     trades = "https://host/products/BTC-USD/trades?limit="
-    assert COINBASE.trades_request(BTCUSD, 5, 9, base) == trades + "5&after=10"
-    assert COINBASE.trades_request(BTCUSD, 5, None, base) == trades + "1000"
+    assert COINBASE.trades_request(BTCUSD, Wanted(5, 9), base) == trades + "5&after=10"
+    assert COINBASE.trades_request(BTCUSD, Wanted(5, None), base) == trades + "1000"
     wanted = [Subscription("trades", "BTC-USDT")]
     assert BINANCE.ws_url(wanted, "wss://host:9443") == "wss://host:9443/stream"
     assert COINBASE.ws_url(wanted, "wss://host") == "wss://host"
@@ -127,27 +127,27 @@ def test_paging_brings_the_whole_range(from_id: int, to_id: int | None) -> None:
     """Repeating until None asks for every trade of the range once, then ends."""
     newest = 2_800
     for venue, instrument in ((BINANCE, BTCUSDT), (COINBASE, BTCUSD)):
-        todo: tuple[int, int | None] | None = (from_id, to_id)
+        todo: Wanted | None = Wanted(from_id, to_id)
         seen: list[int] = []
         while todo is not None:
-            url = venue.trades_request(instrument, *todo, "https://host")
+            url = venue.trades_request(instrument, todo, "https://host")
             limit = int(url.split("limit=")[1].split("&")[0])
             if venue is BINANCE:
-                body = binance_page(range(todo[0], min(todo[0] + limit, newest + 1)))
+                body = binance_page(range(todo.from_id, min(todo.from_id + limit, newest + 1)))
             else:
-                below = newest + 1 if todo[1] is None else todo[1] + 1
+                below = newest + 1 if todo.to_id is None else todo.to_id + 1
                 body = coinbase_page(range(max(1, below - limit), below))
             page = venue.parse_trades(body, instrument, NOW, "rest")
             seen += [t.trade_seq for t in page if isinstance(t, Trade) and t.trade_seq >= from_id]
-            todo = venue.rest_of_range(page, *todo)
+            todo = venue.rest_of_range(page, todo)
         assert sorted(seen) == list(range(from_id, (to_id or newest) + 1))
 
 
 def test_page_of_dead_letters_ends_the_paging() -> None:
     """A caller that repeats until None always ends."""
     for venue in (BINANCE, COINBASE):
-        assert venue.rest_of_range([], 1, 5) is None
-        assert venue.rest_of_range([], 1, None) is None
+        assert venue.rest_of_range([], Wanted(1, 5)) is None
+        assert venue.rest_of_range([], Wanted(1, None)) is None
 
 
 def test_every_recorded_listing_fits_or_is_refused() -> None:

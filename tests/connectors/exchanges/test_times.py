@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.exchanges.times import micros
+from connectors.exchanges.times import epoch, micros
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,17 @@ def test_what_is_no_utc_time_is_refused(text: str) -> None:
     micros("2026-08-09T21:05:48.5Z")
     with pytest.raises(ValueError, match=r"time|month|second"):
         micros(text)
+
+
+def test_seconds_with_a_fraction() -> None:
+    """Kraken's REST: digits beyond µs are cut, never rounded by a float."""
+    assert epoch("1534614057.3216705") == 1_534_614_057_321_670
+    assert epoch("1534614057") == 1_534_614_057_000_000
+    assert epoch("1534614057.3") == 1_534_614_057_300_000
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1", "1e9", "1.x", "1.-5", "1" * 13])
+def test_what_is_no_number_of_seconds_is_refused(text: str) -> None:
+    """The error quotes it."""
+    with pytest.raises(ValueError, match="seconds"):
+        epoch(text)
