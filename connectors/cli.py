@@ -18,7 +18,7 @@ from connectors.exchanges import registry
 from connectors.kafka.topics import WRITERS
 from connectors.settings import Settings, load_settings
 
-CHANNELS = ("trades", "quotes", "books")
+CHANNELS = ("trades", "quotes", "books", "candles")
 EXIT_LEFT, EXIT_SETTINGS, EXIT_BROKER = 1, 2, 3
 
 app = typer.Typer(
@@ -48,7 +48,7 @@ def run(
     venue: Annotated[str, typer.Option(help="Which exchange, for example binance.")],
     symbols: Annotated[str, typer.Option(help="BASE-QUOTE, comma separated.")],
     channels: Annotated[
-        str, typer.Option(help="Of trades, quotes, books; comma separated.")
+        str, typer.Option(help="Of trades, quotes, books, candles; comma separated.")
     ] = "trades",
     metrics_port: Annotated[
         int | None, typer.Option(help="Port on 127.0.0.1; 0 any, -1 none.")

@@ -23,6 +23,7 @@ class FeedStats:
 
     __slots__ = (
         "books",
+        "candles",
         "conflated",
         "connected",
         "dead_letters",
@@ -50,6 +51,7 @@ class FeedStats:
         self.trades = 0
         self.quotes = 0
         self.books = 0
+        self.candles = 0
         self.duplicates = 0
         self.filled = 0
         """Trades brought by REST that no socket had brought."""
@@ -61,7 +63,7 @@ class FeedStats:
         self.heartbeats = 0
         self.delivery_errors = 0
         self.unrouted = 0
-        """Items of no interest to the feed, such as candles nobody subscribed to."""
+        """Candles that nobody subscribed to."""
         self.dead_letters: dict[str, int] = {}
         self.connected = 0
         self.stale_streams = 0
@@ -93,7 +95,7 @@ class FeedCollector(Collector):
         events = CounterMetricFamily(
             "feed_events", "Events given to Kafka.", labels=["venue", "channel"]
         )
-        for channel in ("trades", "quotes", "books"):
+        for channel in ("trades", "quotes", "books", "candles"):
             events.add_metric([stats.venue, channel], getattr(stats, channel))
         yield events
         dead = CounterMetricFamily(

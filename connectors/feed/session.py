@@ -13,7 +13,7 @@ import time
 from websockets.asyncio.client import ClientConnection
 
 from connectors.errors import ConnectorError, FeedStale, ReconnectRequested, VenueRefused
-from connectors.events import BookUpdate, Quote, Trade
+from connectors.events import BookUpdate, Candle, Quote, Trade
 from connectors.exchanges.base import (
     Control,
     DeadLetter,
@@ -21,9 +21,10 @@ from connectors.exchanges.base import (
     ReconnectRequest,
     SequenceGap,
     Subscribed,
+    Subscription,
     VenueError,
 )
-from connectors.feed.connection import send_all
+from connectors.feed.connection import Sender
 from connectors.feed.repair import Repair
 from connectors.feed.state import FeedState
 from connectors.feed.status import wall_clock
@@ -53,6 +54,7 @@ class Session:
         self._events_before = state.total_events()
         self._held_any = False
         self._websocket = websocket
+        self._sender = Sender(websocket, state.venue.limits.messages_per_second)
         self._source = source
         self._since = since
         self._parser = state.venue.parser(state.instruments, source)
@@ -77,8 +79,7 @@ class Session:
             tasks.create_task(self._read())
             tasks.create_task(self._go_live())
             tasks.create_task(self._watch(tasks))
-            frames = self._parser.subscribe_frames(state.subscriptions)
-            await send_all(self._websocket, frames, state.venue.limits.messages_per_second)
+            tasks.create_task(self._keep_alive())
 
     @property
     def received_data(self) -> bool:
@@ -132,12 +133,12 @@ class Session:
         if isinstance(item, (Quote, BookUpdate)):
             self._publish_latest(item)
             return ts_recv - item.ts_event
+        if isinstance(item, Candle):
+            return self._publish_candle(item)
         if isinstance(item, DeadLetter):
             self._state.dead_letter(item, self._source, ts_recv, time.monotonic())
-        elif isinstance(item, Control):
-            self._control(item)
         else:
-            self._stats.unrouted += 1
+            self._control(item)
         return 0
 
     def _publish_latest(self, event: Quote | BookUpdate) -> None:
@@ -155,9 +156,19 @@ class Session:
             clock.event(event.ts_event)
             self._publisher.event(event, kind)
 
+    def _publish_candle(self, candle: Candle) -> int:
+        """Publish a candle that was asked for; gives its lag in µs."""
+        if Subscription("candles", candle.symbol) not in self._state.wanted:
+            self._stats.unrouted += 1
+            return 0
+        self._streams[candle.symbol].candles += 1
+        self._state.clocks["candles"].event(candle.ts_event)
+        self._publisher.event(candle, "candle")
+        return candle.ts_recv - candle.ts_event
+
     def _control(self, item: Control) -> None:
         if isinstance(item, Subscribed):
-            if item.active >= set(self._state.subscriptions):
+            if item.active >= self._state.wanted:
                 self._confirmed.set()
         elif isinstance(item, VenueError):
             self._end = VenueRefused(f"{item.code} {item.message}".strip())
@@ -171,6 +182,9 @@ class Session:
     async def _go_live(self) -> None:
         """From HOLD to LIVE."""
         state = self._state
+        await self._sender.send(*self._parser.subscribe_frames(state.subscriptions))
+        if not state.venue.confirms:
+            self._confirmed.set()
         try:
             async with asyncio.timeout(state.settings.confirm_timeout):
                 await self._confirmed.wait()
@@ -186,6 +200,15 @@ class Session:
         for subscription in state.subscriptions:
             state.staleness.watch((subscription.channel, subscription.symbol), time.monotonic())
         logger.info("%s: live after %.1f s", self._source, time.monotonic() - self._since)
+
+    async def _keep_alive(self) -> None:
+        """Send the venue's own pings, where it wants them."""
+        period = self._state.venue.limits.keepalive
+        while period is not None:
+            await asyncio.sleep(period)
+            frame = self._parser.keepalive_frame()
+            if frame is not None:
+                await self._sender.send(frame)
 
     async def _release(self) -> None:
         """Publish the held trades in order; those that come meanwhile follow, then LIVE."""

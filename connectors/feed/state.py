@@ -6,23 +6,34 @@ from connectors.events import StatusKind, Trade
 from connectors.exchanges.base import DeadLetter, Instrument, Subscription, Venue
 from connectors.feed.fill import GapFiller
 from connectors.feed.heartbeat import HeartbeatClock
-from connectors.feed.sequence import SequenceTracker
+from connectors.feed.sequence import Range
 from connectors.feed.staleness import StalenessMonitor
 from connectors.feed.status import RateLimit, status
+from connectors.feed.tail import Tracker, new_tracker
 from connectors.kafka.publisher import Publisher
 from connectors.kafka.serde import encode
 from connectors.metrics import FeedStats
 from connectors.settings import Settings
 
-CLOCKED_CHANNELS = ("trades", "quotes", "books")
+CLOCKED_CHANNELS = ("trades", "quotes", "books", "candles")
 
 
 class Stream:
     """One symbol: its tracker and counters; attributes because the hot path touches them."""
 
-    __slots__ = ("books", "instrument", "key", "open_gap", "quotes", "symbol", "tracker", "trades")
+    __slots__ = (
+        "books",
+        "candles",
+        "instrument",
+        "key",
+        "open_gap",
+        "quotes",
+        "symbol",
+        "tracker",
+        "trades",
+    )
 
-    def __init__(self, instrument: Instrument, key: bytes, tracker: SequenceTracker) -> None:
+    def __init__(self, instrument: Instrument, key: bytes, tracker: Tracker) -> None:
         self.instrument = instrument
         self.symbol = instrument.symbol
         self.key = key
@@ -30,6 +41,7 @@ class Stream:
         self.trades = 0
         self.quotes = 0
         self.books = 0
+        self.candles = 0
         self.open_gap: int | None = None
         """First id of a gap that was told without an end."""
 
@@ -41,7 +53,7 @@ class FeedState:
         venue: The protocol.
         settings: Bounds and times.
         instruments: What is subscribed.
-        channels: ``trades``, ``quotes``, ``books``.
+        channels: Of those the venue has.
         publisher: Where events go.
         stats: Counters.
         filler: REST access to missing trades.
@@ -57,7 +69,7 @@ class FeedState:
         publisher: Publisher,
         stats: FeedStats,
         filler: GapFiller,
-        trackers: dict[str, SequenceTracker],
+        trackers: dict[str, Tracker],
     ) -> None:
         self.venue = venue
         self.settings = settings
@@ -70,9 +82,10 @@ class FeedState:
             for channel in channels
             for i in instruments
         ]
+        self.wanted = frozenset(self.subscriptions)
         self.streams = {
             i.symbol: Stream(
-                i, publisher.key(i.symbol), trackers.get(i.symbol) or SequenceTracker()
+                i, publisher.key(i.symbol), trackers.get(i.symbol) or new_tracker(venue.numbering)
             )
             for i in instruments
         }
@@ -90,7 +103,7 @@ class FeedState:
 
     def total_events(self) -> int:
         """Market events taken since the start, all streams."""
-        return sum(s.trades + s.quotes + s.books for s in self.streams.values())
+        return sum(s.trades + s.quotes + s.books + s.candles for s in self.streams.values())
 
     def refresh_stats(self) -> None:
         """Bring the counters that the hot path keeps per symbol into ``stats``."""
@@ -98,6 +111,7 @@ class FeedState:
         self.stats.trades = sum(s.trades for s in streams)
         self.stats.quotes = sum(s.quotes for s in streams)
         self.stats.books = sum(s.books for s in streams)
+        self.stats.candles = sum(s.candles for s in streams)
 
     def venue_time(self) -> int:
         """Highest venue time of any published trade, µs; 0 before the first."""
@@ -161,9 +175,14 @@ class FeedState:
     def tell_gaps(self, stream: Stream, low: int, high: int, cause: str) -> None:
         """Publish what is missing in ``low``..``high`` as gaps, each id once."""
         for gap in stream.tracker.tell(low, high):
-            self.stats.gaps += 1
+            self.tell_gap(stream, gap, cause)
+
+    def tell_gap(self, stream: Stream, gap: Range, cause: str) -> None:
+        """Publish one range of trade ids as missing."""
+        self.stats.gaps += 1
+        if self.venue.numbering == "consecutive":
             self.stats.gap_trades += gap.high - gap.low + 1
-            self.tell("gap", stream, channel="trades", cause=cause, from_id=gap.low, to_id=gap.high)
+        self.tell("gap", stream, channel="trades", cause=cause, from_id=gap.low, to_id=gap.high)
 
     def open_gaps(self, cause: str) -> None:
         """Say for each symbol that trades from the next id on are missing, end unknown."""

@@ -1,6 +1,7 @@
 """Status events: what a consumer needs to tell "no trades" from "no feed"."""
 
 import time
+from datetime import UTC, datetime, timedelta
 
 from connectors.events import SCHEMA_VERSION, FeedStatus, StatusKind
 
@@ -8,6 +9,12 @@ from connectors.events import SCHEMA_VERSION, FeedStatus, StatusKind
 def wall_clock() -> int:
     """Now, µs since the epoch, UTC."""
     return time.time_ns() // 1000
+
+
+def moment(micros: int) -> str:
+    """µs since the epoch as UTC text."""
+    when = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
+    return when.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def status(

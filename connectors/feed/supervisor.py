@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import aiohttp
 
-from connectors.backoff import delays
+from connectors.backoff import Pace, delays
 from connectors.errors import (
     BufferStuck,
     ConfigurationError,
@@ -42,7 +42,7 @@ class Feed:
     Args:
         venue: The protocol.
         symbols: Normalised, for example ``BTC-USDT``.
-        channels: Of ``trades``, ``quotes``, ``books``.
+        channels: Of ``trades``, ``quotes``, ``books``, ``candles``: those the venue has.
         settings: Everything else.
     """
 
@@ -53,6 +53,12 @@ class Feed:
         channels: Sequence[str],
         settings: Settings,
     ) -> None:
+        unknown = [channel for channel in channels if channel not in venue.channels]
+        if unknown:
+            raise ConfigurationError(
+                f"--channels: {venue.name} has no {', '.join(unknown)}; "
+                f"it has {', '.join(sorted(venue.channels))}"
+            )
         wanted = len(symbols) * len(channels)
         if wanted > venue.limits.subscriptions:
             raise ConfigurationError(
@@ -66,6 +72,7 @@ class Feed:
         self._channels = list(channels)
         self._settings = settings
         self._connections = 0
+        self._connect_pace = connect_pace(venue.limits.connects_per_minute)
 
     async def run(self, stop: asyncio.Event) -> int:
         """Run until ``stop`` is set; gives how many records Kafka did not take at the end.
@@ -108,6 +115,7 @@ class Feed:
             settings.kafka_bootstrap_servers,
             publisher.trades_topic,
             publisher.partition,
+            self._venue.numbering,
         )
         state = FeedState(
             self._venue,
@@ -190,6 +198,7 @@ class Feed:
         state.source = new_source(venue.name, self._connections)
         session: Session | None = None
         try:
+            await asyncio.sleep(self._connect_pace.wait(time.monotonic()))
             url = venue.ws_url(state.subscriptions, settings.ws_base(venue.name))
             async with open_connection(url, venue.limits, settings.connect_timeout) as websocket:
                 state.tell("connected", cause=url)
@@ -213,6 +222,12 @@ class Feed:
         counted = " ".join(f"{name}={getattr(self.stats, name)}" for name in names.split())
         logger.info("%s: ended %s dead_letters=%s", state.source, counted, self.stats.dead_letters)
         return left
+
+
+def connect_pace(per_minute: float) -> Pace:
+    """At most ``per_minute`` connects in any minute, a tenth of them at once."""
+    burst = 1 + int(per_minute // 10)
+    return Pace(60.0 / max(1.0, per_minute - burst + 1), burst)
 
 
 async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:

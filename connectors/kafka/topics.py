@@ -54,7 +54,7 @@ DEAD_LETTERS = market("dead-letters", **{"max.message.bytes": str(LARGEST_RECORD
 LATE_EVENTS = Topic("market.late-events", 1, KEEP_BY_SIZE)
 ALERTS = Topic("alerts", 1, {"cleanup.policy": "compact,delete", "retention.ms": "-1"})
 
-EVENT_TIME_TOPICS: tuple[Topic, ...] = (TRADES, QUOTES, BOOKS)
+EVENT_TIME_TOPICS: tuple[Topic, ...] = (TRADES, QUOTES, BOOKS, CANDLES)
 """Topics that windows read: heartbeats move their time."""
 
 TOPICS: tuple[Topic, ...] = (

@@ -24,6 +24,8 @@ class ScriptedBinance:
         self.connections = 0
         self.rest_calls: list[tuple[str, int]] = []
         """(native symbol, fromId) of each call for old trades."""
+        self.since: list[int] = []
+        """startTime of each call that has one, ms."""
         self.rest_status = 200
         self.confirm = True
         self.before_confirm: list[str] = []
@@ -109,6 +111,7 @@ class ScriptedBinance:
         query = parse_qs(urlsplit(str(request.rel_url)).query)
         native, start = query["symbol"][0], int(query["fromId"][0])
         self.rest_calls.append((native, start))
+        self.since += [int(value) for value in query.get("startTime", ())]
         await self.rest_gate.wait()
         if self.rest_status != 200:
             return web.Response(status=self.rest_status)
