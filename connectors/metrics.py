@@ -22,7 +22,10 @@ class FeedStats:
     """Counters of one feed since its start; written by the event loop only."""
 
     __slots__ = (
+        "book_resyncs",
         "books",
+        "books_crossed",
+        "books_empty",
         "candles",
         "conflated",
         "connected",
@@ -52,6 +55,9 @@ class FeedStats:
         self.quotes = 0
         self.books = 0
         self.candles = 0
+        self.book_resyncs = 0
+        self.books_crossed = 0
+        self.books_empty = 0
         self.duplicates = 0
         self.filled = 0
         """Trades brought by REST that no socket had brought."""
@@ -125,6 +131,9 @@ COUNTERS = {
     "duplicates": "Trades that had been published before.",
     "filled": "Trades brought by REST that no socket had brought.",
     "conflated": "Quotes and books merged because Kafka was slow.",
+    "book_resyncs": "Books found broken and asked for anew.",
+    "books_crossed": "Times a book became crossed: best bid at or above best ask.",
+    "books_empty": "Times a side of a book became empty.",
     "gaps": "Ranges of trades published as missing.",
     "gap_trades": "Trades in those ranges, where the end is known.",
     "reconnects": "Connections after the first.",

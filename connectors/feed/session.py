@@ -9,12 +9,15 @@ duplicates, and the session is live. Quotes and books are never held: nobody can
 import asyncio
 import logging
 import time
+from contextlib import suppress
 
 from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
 
 from connectors.errors import ConnectorError, FeedStale, ReconnectRequested, VenueRefused
 from connectors.events import BookUpdate, Candle, Quote, Trade
 from connectors.exchanges.base import (
+    BookBroken,
     Control,
     DeadLetter,
     Item,
@@ -24,6 +27,7 @@ from connectors.exchanges.base import (
     Subscription,
     VenueError,
 )
+from connectors.feed.book_keeper import BookKeeper
 from connectors.feed.connection import Sender
 from connectors.feed.repair import Repair
 from connectors.feed.state import FeedState
@@ -42,20 +46,27 @@ class Session:
 
     Args:
         state: What outlives the connection.
+        books: Takes its book updates.
         websocket: Open connection.
         source: Its id, carried by the events.
         since: Monotonic time at which the feed was last live, or began: for ``subscribed``.
     """
 
     def __init__(
-        self, state: FeedState, websocket: ClientConnection, source: str, since: float
+        self,
+        state: FeedState,
+        books: BookKeeper,
+        websocket: ClientConnection,
+        source: str,
+        since: float,
     ) -> None:
         self._state = state
+        self._books = books
+        self.source = source
         self._events_before = state.total_events()
         self._held_any = False
         self._websocket = websocket
         self._sender = Sender(websocket, state.venue.limits.messages_per_second)
-        self._source = source
         self._since = since
         self._parser = state.venue.parser(state.instruments, source)
         self._parse = self._parser.parse
@@ -130,31 +141,19 @@ class Session:
             if len(self._state.held) > self._state.settings.max_held:
                 self._hold_full.set()
             return ts_recv - item.ts_event
-        if isinstance(item, (Quote, BookUpdate)):
-            self._publish_latest(item)
+        if isinstance(item, Quote):
+            self._state.publish_latest(item)
+            return ts_recv - item.ts_event
+        if isinstance(item, BookUpdate):
+            self._books.take(item, self)
             return ts_recv - item.ts_event
         if isinstance(item, Candle):
             return self._publish_candle(item)
         if isinstance(item, DeadLetter):
-            self._state.dead_letter(item, self._source, ts_recv, time.monotonic())
+            self._state.dead_letter(item, self.source, ts_recv, time.monotonic())
         else:
             self._control(item)
         return 0
-
-    def _publish_latest(self, event: Quote | BookUpdate) -> None:
-        """Publish a quote or book update, or conflate it while Kafka is slow."""
-        stream = self._streams[event.symbol]
-        if isinstance(event, Quote):
-            stream.quotes += 1
-            kind, clock = "quote", self._state.clocks["quotes"]
-        else:
-            stream.books += 1
-            kind, clock = "book", self._state.clocks["books"]
-        if self._publisher.congested:
-            self._publisher.conflate(event)
-        else:
-            clock.event(event.ts_event)
-            self._publisher.event(event, kind)
 
     def _publish_candle(self, candle: Candle) -> int:
         """Publish a candle that was asked for; gives its lag in µs."""
@@ -174,6 +173,8 @@ class Session:
             self._end = VenueRefused(f"{item.code} {item.message}".strip())
         elif isinstance(item, ReconnectRequest):
             self._end = ReconnectRequested(item.message)
+        elif isinstance(item, BookBroken):
+            self._books.broken(item.symbol, item.cause, self)
         elif isinstance(item, SequenceGap):
             # Trades show by their own ids what is missing; books break their chain.
             cause = f"frames {item.from_id}..{item.to_id} of the connection never came"
@@ -199,7 +200,14 @@ class Session:
         self._repair.after_hold()
         for subscription in state.subscriptions:
             state.staleness.watch((subscription.channel, subscription.symbol), time.monotonic())
-        logger.info("%s: live after %.1f s", self._source, time.monotonic() - self._since)
+        logger.info("%s: live after %.1f s", self.source, time.monotonic() - self._since)
+
+    async def resubscribe_book(self, symbol: str) -> None:
+        """Ask for the book's snapshot once more; other streams flow on."""
+        one = [Subscription("books", symbol)]
+        frames = [*self._parser.unsubscribe_frames(one), *self._parser.subscribe_frames(one)]
+        with suppress(ConnectionClosed):  # the reader tells of the end
+            await self._sender.send(*frames)
 
     async def _keep_alive(self) -> None:
         """Send the venue's own pings, where it wants them."""

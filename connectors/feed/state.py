@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from connectors.events import StatusKind, Trade
+from connectors.events import BookUpdate, Quote, StatusKind, Trade
 from connectors.exchanges.base import DeadLetter, Instrument, Subscription, Venue
 from connectors.feed.fill import GapFiller
 from connectors.feed.heartbeat import HeartbeatClock
@@ -99,6 +99,7 @@ class FeedState:
         self.live = False
         """Subscribed and not holding: heartbeats may go out."""
         self.source = f"{venue.name}-0"
+        self.rest_base = settings.rest_base(venue.name)
         self._dead_reports = RateLimit()
 
     def total_events(self) -> int:
@@ -157,6 +158,21 @@ class FeedState:
         self.clocks["trades"].event(when)
         publisher = self.publisher
         publisher.put(publisher.trades_topic, stream.key, encode(trade), when // 1000)
+
+    def publish_latest(self, event: Quote | BookUpdate) -> None:
+        """Publish a quote or book update, or conflate it while Kafka is slow."""
+        stream = self.streams[event.symbol]
+        if isinstance(event, Quote):
+            stream.quotes += 1
+            kind, clock = "quote", self.clocks["quotes"]
+        else:
+            stream.books += 1
+            kind, clock = "book", self.clocks["books"]
+        if self.publisher.congested:
+            self.publisher.conflate(event)
+        else:
+            clock.event(event.ts_event)
+            self.publisher.event(event, kind)
 
     def dead_letter(self, item: DeadLetter, source: str, ts_recv: int, now: float) -> None:
         """Publish a dead letter, and a status event at most each 10 s per reason and symbol."""

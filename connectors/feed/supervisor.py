@@ -18,6 +18,7 @@ from connectors.errors import (
 )
 from connectors.exchanges.base import Instrument, ResponseError, Venue
 from connectors.feed.beats import HeartbeatWriter
+from connectors.feed.book_keeper import BookKeeper
 from connectors.feed.connection import open_connection
 from connectors.feed.fill import GapFiller
 from connectors.feed.session import Session, new_source
@@ -112,7 +113,7 @@ class Feed:
         publisher = Publisher(producer, settings, self._venue.name, self.stats)
         trackers = await asyncio.to_thread(
             read_trackers,
-            settings.kafka_bootstrap_servers,
+            settings,
             publisher.trades_topic,
             publisher.partition,
             self._venue.numbering,
@@ -132,6 +133,7 @@ class Feed:
             if port is not None:
                 logger.info("metrics: http://127.0.0.1:%d/metrics", port)
         self.state = state
+        self._books = BookKeeper(state)
         return state
 
     def _refresh(self) -> None:
@@ -164,6 +166,7 @@ class Feed:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(state.publisher.run())
             tasks.create_task(HeartbeatWriter(state).run())
+            tasks.create_task(self._books.run())
             tasks.create_task(self._connect_for_ever(state))
 
     async def _connect_for_ever(self, state: FeedState) -> None:
@@ -202,11 +205,14 @@ class Feed:
             url = venue.ws_url(state.subscriptions, settings.ws_base(venue.name))
             async with open_connection(url, venue.limits, settings.connect_timeout) as websocket:
                 state.tell("connected", cause=url)
-                session = Session(state, websocket, state.source, since)
+                session = Session(state, self._books, websocket, state.source, since)
                 await session.run()
             raise AssertionError("a session ends with an error")
         except Exception as error:
             return session is not None and session.received_data, _first(error)
+        finally:
+            if session is not None:
+                self._books.left(session, [])
 
     def _new_waits(self) -> Iterator[float]:
         return delays(self._settings.backoff_base, self._settings.backoff_cap)

@@ -17,6 +17,8 @@ from connectors.errors import BrokerUnreachable
 from connectors.exchanges.base import Numbering
 from connectors.feed.recent import RecentTracker, restore_recent
 from connectors.feed.sequence import SequenceTracker, restore
+from connectors.kafka.security import kafka_python_security
+from connectors.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -59,16 +61,18 @@ def new_tracker(numbering: Numbering) -> Tracker:
 
 
 def read_trackers(
-    bootstrap: str, topic: str, partition: int, numbering: Numbering = "consecutive"
+    settings: Settings, topic: str, partition: int, numbering: Numbering = "consecutive"
 ) -> dict[str, Tracker]:
     """Trackers by symbol as the former writer of the partition left them; {} for a new one.
 
     Raises:
         BrokerUnreachable: Where Kafka does not answer.
     """
+    bootstrap = settings.kafka_bootstrap_servers
     try:
         consumer = KafkaConsumer(
             bootstrap_servers=bootstrap,
+            **kafka_python_security(settings),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             bootstrap_timeout_ms=10_000,
