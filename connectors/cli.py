@@ -50,6 +50,9 @@ def run(
     channels: Annotated[
         str, typer.Option(help="Of trades, quotes, books, candles; comma separated.")
     ] = "trades",
+    connections: Annotated[
+        int | None, typer.Option(help="Connections that carry each subscription.")
+    ] = None,
     metrics_port: Annotated[
         int | None, typer.Option(help="Port on 127.0.0.1; 0 any, -1 none.")
     ] = None,
@@ -62,8 +65,8 @@ def run(
     from connectors.feed.supervisor import Feed
 
     _log(verbose)
-    overrides = {} if metrics_port is None else {"metrics_port": metrics_port}
-    settings = load_settings(**overrides)
+    given = {"metrics_port": metrics_port, "connections": connections}
+    settings = load_settings(**{name: value for name, value in given.items() if value is not None})
     try:
         adapter = registry.venue(venue)
     except (KeyError, ValueError) as error:

@@ -63,6 +63,10 @@ class Settings(BaseSettings):
     connect_timeout: float = Field(10.0, gt=0)
     backoff_base: float = Field(0.5, gt=0)
     backoff_cap: float = Field(30.0, gt=0)
+    connections: int = Field(1, ge=1, le=4)
+    """How many connections carry each subscription; what they bring twice is published once."""
+    renew: float | None = Field(None, gt=0)
+    """Age at which a connection is replaced; default: what the venue's adapter says."""
     silence: float | None = Field(None, gt=0)
     """No frame for so long means a dead connection; default: what the venue's adapter says."""
 

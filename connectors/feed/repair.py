@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,23 +29,21 @@ class _Asked:
 
 
 class Repair:
-    """The gap filling and staleness of one session."""
+    """Gap filling and staleness."""
 
     def __init__(self, state: FeedState) -> None:
         self._state = state
         self._counts: dict[StreamName, int] = {}
         self._asked: list[_Asked] = []
-        self._has_trades = any(s.channel == "trades" for s in state.subscriptions)
 
-    async def fill_held(self, enough: asyncio.Event) -> None:
+    async def fill_held(self, streams: Iterable[Stream], enough: asyncio.Event) -> None:
         """Ask for every known hole and for all since the last known id; pages go to ``held``.
 
         Ends early when ``enough`` is set or the fill timeout has passed.
         """
         jobs = [
             self._fill_range(stream, low, high)
-            for stream in self._state.streams.values()
-            if self._has_trades
+            for stream in streams
             for low, high in self._ranges(stream)
         ]
         if not jobs:
@@ -70,11 +68,7 @@ class Repair:
         first = stream.tracker.next
         if first is None:
             return ranges
-        held = [
-            t.trade_seq
-            for t in self._state.held
-            if t.symbol == stream.symbol and t.trade_seq >= first
-        ]
+        held = [trade.trade_seq for trade in stream.held if trade.trade_seq >= first]
         last = min(held) - 1 if held else None
         if last is None or last >= first:
             ranges.append((first, last))
@@ -88,7 +82,8 @@ class Repair:
         self._dead_letters(asked.filled)
 
     async def _hold(self, page: list[Trade]) -> None:
-        self._state.held.extend(page)
+        for trade in page:
+            self._state.streams[trade.symbol].held.append(trade)
 
     def after_hold(self) -> None:
         """Say what the fill before going live could not bring."""
@@ -216,6 +211,21 @@ def in_words(after: int, before: int) -> str:
         return ""
     end = f" and {moment(before)}" if before > after else ""
     return f": trades {'between' if end else 'after'} {moment(after)}{end} may be missing"
+
+
+WATCH_PERIOD = 0.1
+"""Seconds between two looks at what is missing."""
+
+
+async def watch(state: FeedState) -> None:
+    """Look for stale streams and missing trades while the feed is live, for ever."""
+    repair = Repair(state)
+    async with asyncio.TaskGroup() as tasks:
+        while True:
+            await asyncio.sleep(WATCH_PERIOD)
+            if state.live:
+                repair.report_stale(time.monotonic())
+                repair.ask_overdue(tasks)
 
 
 async def _all(jobs: list[Coroutine[Any, Any, None]]) -> None:

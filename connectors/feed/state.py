@@ -1,6 +1,7 @@
 """What a feed knows beyond one connection."""
 
 from collections.abc import Sequence
+from typing import Any, Protocol
 
 from connectors.events import BookUpdate, Quote, StatusKind, Trade
 from connectors.exchanges.base import DeadLetter, Instrument, Subscription, Venue
@@ -18,12 +19,26 @@ from connectors.settings import Settings
 CLOCKED_CHANNELS = ("trades", "quotes", "books", "candles")
 
 
+class Coverage(Protocol):
+    """A group of subscriptions; ``live`` names the connections that carry it."""
+
+    live: list[Any]
+
+
+class Counted(Protocol):
+    """A connection that counts its frames."""
+
+    frames: int
+
+
 class Stream:
     """One symbol: its tracker and counters; attributes because the hot path touches them."""
 
     __slots__ = (
         "books",
         "candles",
+        "held",
+        "holding",
         "instrument",
         "key",
         "open_gap",
@@ -42,6 +57,9 @@ class Stream:
         self.quotes = 0
         self.books = 0
         self.candles = 0
+        self.holding = True
+        """No live connection carries it: its trades wait in ``held``."""
+        self.held: list[Trade] = []
         self.open_gap: int | None = None
         """First id of a gap that was told without an end."""
 
@@ -82,7 +100,6 @@ class FeedState:
             for channel in channels
             for i in instruments
         ]
-        self.wanted = frozenset(self.subscriptions)
         self.streams = {
             i.symbol: Stream(
                 i, publisher.key(i.symbol), trackers.get(i.symbol) or new_tracker(venue.numbering)
@@ -94,10 +111,13 @@ class FeedState:
             for channel in CLOCKED_CHANNELS
         }
         self.staleness = StalenessMonitor(dict(venue.limits.stale))
-        self.held: list[Trade] = []
-        """Trades that wait for the fill; they outlive a connection that breaks meanwhile."""
         self.live = False
-        """Subscribed and not holding: heartbeats may go out."""
+        """All is subscribed, nothing is held: heartbeats may go out."""
+        self.groups: list[Coverage] = []
+        self.sessions: set[Counted] = set()
+        """Open connections."""
+        self.frames_before = 0
+        """Frames of connections that have ended."""
         self.source = f"{venue.name}-0"
         self.rest_base = settings.rest_base(venue.name)
         self._dead_reports = RateLimit()
@@ -106,9 +126,15 @@ class FeedState:
         """Market events taken since the start, all streams."""
         return sum(s.trades + s.quotes + s.books + s.candles for s in self.streams.values())
 
+    def note_live(self) -> None:
+        """A connection was added to a group or has left one."""
+        self.live = bool(self.groups) and all(group.live for group in self.groups)
+        self.stats.connected = int(self.live)
+
     def refresh_stats(self) -> None:
         """Bring the counters that the hot path keeps per symbol into ``stats``."""
         streams = self.streams.values()
+        self.stats.frames = self.frames_before + sum(s.frames for s in self.sessions)
         self.stats.trades = sum(s.trades for s in streams)
         self.stats.quotes = sum(s.quotes for s in streams)
         self.stats.books = sum(s.books for s in streams)
@@ -129,11 +155,12 @@ class FeedState:
         from_id: int | None = None,
         to_id: int | None = None,
         seconds: float | None = None,
+        source: str = "",
     ) -> None:
         """Publish a status event; without ``stream`` it concerns all symbols."""
         event = status(
             self.venue.name,
-            self.source,
+            source or self.source,
             kind,
             symbol="*" if stream is None else stream.symbol,
             native_symbol="*" if stream is None else stream.instrument.native_symbol,

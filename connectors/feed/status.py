@@ -66,3 +66,15 @@ class RateLimit:
             return None
         self._last[key] = now
         return self._held.pop(key, 0)
+
+
+def first_error(error: BaseException) -> BaseException:
+    """The first plain error inside nested exception groups."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def text_of(error: BaseException) -> str:
+    """Class and words of an error, for a status."""
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
