@@ -15,10 +15,10 @@ import typer
 
 from connectors.errors import BrokerUnreachable, ConfigurationError
 from connectors.exchanges import registry
-from connectors.kafka.topics import WRITERS
+from connectors.kafka.topics import DEFAULT_VENUES, WRITERS, Topic, topics_for
 from connectors.settings import Settings, load_settings
 
-CHANNELS = ("trades", "quotes", "books")
+CHANNELS = ("trades", "quotes", "books", "candles")
 EXIT_LEFT, EXIT_SETTINGS, EXIT_BROKER = 1, 2, 3
 
 app = typer.Typer(
@@ -48,8 +48,11 @@ def run(
     venue: Annotated[str, typer.Option(help="Which exchange, for example binance.")],
     symbols: Annotated[str, typer.Option(help="BASE-QUOTE, comma separated.")],
     channels: Annotated[
-        str, typer.Option(help="Of trades, quotes, books; comma separated.")
+        str, typer.Option(help="Of trades, quotes, books, candles; comma separated.")
     ] = "trades",
+    connections: Annotated[
+        int | None, typer.Option(help="Connections that carry each subscription.")
+    ] = None,
     metrics_port: Annotated[
         int | None, typer.Option(help="Port on 127.0.0.1; 0 any, -1 none.")
     ] = None,
@@ -60,31 +63,48 @@ def run(
     Addresses and bounds come from the environment or `.env`; see `.env.example`.
     """
     from connectors.feed.supervisor import Feed
-    from connectors.kafka.admin import ensure_topics
 
     _log(verbose)
-    overrides = {} if metrics_port is None else {"metrics_port": metrics_port}
-    settings = load_settings(**overrides)
+    given = {"metrics_port": metrics_port, "connections": connections}
+    settings = load_settings(**{name: value for name, value in given.items() if value is not None})
     try:
         adapter = registry.venue(venue)
     except (KeyError, ValueError) as error:
         raise ConfigurationError(f"--venue: {error.args[0]}") from error
     _check_writer(venue, settings)
     feed = Feed(adapter, _names(symbols, "--symbols"), _channels(channels), settings)
-    ensure_topics(settings.kafka_bootstrap_servers, settings.topic_prefix)
+    _make_topics(settings, topics_for([venue], settings.shard))
     left = asyncio.run(_serve(feed.run))
     if left:
         raise SystemExit(EXIT_LEFT)
 
 
 @app.command()
-def topics() -> None:
-    """Create the topics that are missing; what exists keeps its data."""
-    from connectors.kafka.admin import ensure_topics
-
+def topics(
+    venues: Annotated[
+        str, typer.Option(help="Whose partitions are made; comma separated.")
+    ] = ",".join(DEFAULT_VENUES),
+) -> None:
+    """Create the topics that are missing; what exists keeps its data and never shrinks."""
     settings = load_settings()
-    changed = ensure_topics(settings.kafka_bootstrap_servers, settings.topic_prefix)
+    try:
+        wanted = topics_for(_names(venues, "--venues"))
+    except KeyError as error:
+        raise ConfigurationError(f"--venues: {error.args[0]}") from error
+    changed = _make_topics(settings, wanted)
     print("\n".join(changed) if changed else "all topics exist")
+
+
+def _make_topics(settings: Settings, wanted: list[Topic]) -> list[str]:
+    from connectors.kafka.admin import ensure_topics
+    from connectors.kafka.security import kafka_python_security
+
+    return ensure_topics(
+        settings.kafka_bootstrap_servers,
+        settings.topic_prefix,
+        wanted,
+        kafka_python_security(settings),
+    )
 
 
 @app.command(

@@ -22,7 +22,11 @@ class FeedStats:
     """Counters of one feed since its start; written by the event loop only."""
 
     __slots__ = (
+        "book_resyncs",
         "books",
+        "books_crossed",
+        "books_empty",
+        "candles",
         "conflated",
         "connected",
         "dead_letters",
@@ -50,6 +54,10 @@ class FeedStats:
         self.trades = 0
         self.quotes = 0
         self.books = 0
+        self.candles = 0
+        self.book_resyncs = 0
+        self.books_crossed = 0
+        self.books_empty = 0
         self.duplicates = 0
         self.filled = 0
         """Trades brought by REST that no socket had brought."""
@@ -61,7 +69,7 @@ class FeedStats:
         self.heartbeats = 0
         self.delivery_errors = 0
         self.unrouted = 0
-        """Items of no interest to the feed, such as candles nobody subscribed to."""
+        """Candles that nobody subscribed to."""
         self.dead_letters: dict[str, int] = {}
         self.connected = 0
         self.stale_streams = 0
@@ -93,7 +101,7 @@ class FeedCollector(Collector):
         events = CounterMetricFamily(
             "feed_events", "Events given to Kafka.", labels=["venue", "channel"]
         )
-        for channel in ("trades", "quotes", "books"):
+        for channel in ("trades", "quotes", "books", "candles"):
             events.add_metric([stats.venue, channel], getattr(stats, channel))
         yield events
         dead = CounterMetricFamily(
@@ -123,6 +131,9 @@ COUNTERS = {
     "duplicates": "Trades that had been published before.",
     "filled": "Trades brought by REST that no socket had brought.",
     "conflated": "Quotes and books merged because Kafka was slow.",
+    "book_resyncs": "Books found broken and asked for anew.",
+    "books_crossed": "Times a book became crossed: best bid at or above best ask.",
+    "books_empty": "Times a side of a book became empty.",
     "gaps": "Ranges of trades published as missing.",
     "gap_trades": "Trades in those ranges, where the end is known.",
     "reconnects": "Connections after the first.",

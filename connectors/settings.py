@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from connectors.errors import ConfigurationError
@@ -18,6 +18,14 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore")
 
     kafka_bootstrap_servers: str = "127.0.0.1:19092"
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    kafka_sasl_username: str = ""
+    kafka_sasl_password: SecretStr = SecretStr("")
+    kafka_ssl_cafile: Path | None = None
+    """PEM file of the authorities that signed the brokers; default: those of the system."""
+    kafka_ssl_certfile: Path | None = None
+    kafka_ssl_keyfile: Path | None = None
     topic_prefix: str = ""
     market_streams_state: Path = Path(".stack")
 
@@ -67,6 +75,10 @@ class Settings(BaseSettings):
     connect_timeout: float = Field(10.0, gt=0)
     backoff_base: float = Field(0.5, gt=0)
     backoff_cap: float = Field(30.0, gt=0)
+    connections: int = Field(1, ge=1, le=4)
+    """How many connections carry each subscription; what they bring twice is published once."""
+    renew: float | None = Field(None, gt=0)
+    """Age at which a connection is replaced; default: what the venue's adapter says."""
     silence: float | None = Field(None, gt=0)
     """No frame for so long means a dead connection; default: what the venue's adapter says."""
 

@@ -12,7 +12,13 @@ PERIOD = 1.0
 IDS_EVERY = 60.0
 """Seconds between two heartbeats that carry the last trade ids."""
 
-TOPIC_OF_CHANNEL = {"trades": topics.TRADES, "quotes": topics.QUOTES, "books": topics.BOOKS}
+TOPIC_OF_CHANNEL = {
+    "trades": topics.TRADES,
+    "quotes": topics.QUOTES,
+    "books": topics.BOOKS,
+    # Candles carry the time of their message, which rises; no old one is ever sent again.
+    "candles": topics.CANDLES,
+}
 
 
 class HeartbeatWriter:
@@ -40,7 +46,7 @@ class HeartbeatWriter:
         self._stalls = publisher.stalls
         for channel, clock in state.clocks.items():
             # Conflated quotes and books wait: a heartbeat would overtake them.
-            waits = publisher.congested and channel != "trades"
+            waits = publisher.congested and channel in ("quotes", "books")
             at = clock.tick(now, quiet=not state.live, stalled=stalled or waits)
             if at is not None:
                 self._write(channel, at, now)

@@ -1,12 +1,14 @@
 """One WebSocket connection to a venue."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+import time
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 
+from connectors.backoff import Pace
 from connectors.exchanges.base import Limits
 
 MAX_FRAME = 32 * 1024 * 1024
@@ -49,13 +51,15 @@ async def open_connection(
         yield websocket
 
 
-async def send_all(
-    websocket: ClientConnection, frames: Iterable[bytes], messages_per_second: float
-) -> None:
-    """Send text frames, no faster than the venue allows."""
-    pause = 0.0
-    for frame in frames:
-        if pause:
-            await asyncio.sleep(pause)
-        await websocket.send(frame, text=True)
-        pause = 1.0 / messages_per_second
+class Sender:
+    """Sends text frames of one connection, no faster than the venue allows."""
+
+    def __init__(self, websocket: ClientConnection, messages_per_second: float) -> None:
+        self._websocket = websocket
+        self._pace = Pace(1.0 / messages_per_second, burst=1)
+
+    async def send(self, *frames: bytes) -> None:
+        """Send ``frames`` in order, each when its turn has come."""
+        for frame in frames:
+            await asyncio.sleep(self._pace.wait(time.monotonic()))
+            await self._websocket.send(frame, text=True)

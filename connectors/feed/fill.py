@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 CONCURRENCY = 4
 TRIES = 4
+OUT_OF_REACH = "the venue's answer does not go back to the last known trade"
 
 Page = Callable[[list[Trade]], Awaitable[None]]
 """What takes each page as it comes."""
@@ -34,6 +35,10 @@ class Filled(Struct):
     cause: str = ""
     """Why there is a rest."""
     dead: list[DeadLetter] = field(default_factory=list)
+    oldest: Trade | None = None
+    """The first trade of the range that came, by id."""
+    reached: bool = False
+    """A page went back to the last known trade, the one before the range."""
 
 
 class GapFiller:
@@ -44,7 +49,6 @@ class GapFiller:
         venue: Which protocol.
         base: REST address.
         max_fill: Most trades per request of `fetch`.
-        max_future: As for the parser, µs.
     """
 
     def __init__(
@@ -58,13 +62,19 @@ class GapFiller:
         self._pace = Pace(venue.limits.rest_interval, venue.limits.rest_burst)
         self.source = f"{venue.name}-rest"
 
-    async def fetch(self, instrument: Instrument, low: int, high: int | None, take: Page) -> Filled:
+    async def fetch(
+        self, instrument: Instrument, low: int, high: int | None, take: Page, since: int = 0
+    ) -> Filled:
         """Ask for ids ``low``..``high`` (None: up to now) and hand each page to ``take``.
+
+        ``since`` is the venue time of the last trade known before ``low``, 0 for unknown. Where
+        ids are not consecutive, only a page that reaches back to that trade shows that nothing is
+        missing: without one the rest is the range before the first trade that came.
 
         Never raises for what the venue or the network does: the rest and the cause tell.
         """
         filled = Filled()
-        todo: Wanted | None = Wanted(low, high)
+        todo: Wanted | None = Wanted(low, high, since)
         async with self._slots:
             while todo is not None:
                 filled.rest_from, filled.rest_to = todo.from_id, todo.to_id
@@ -80,14 +90,28 @@ class GapFiller:
                 except ResponseError as error:
                     filled.cause = str(error)
                     return filled
-                page = [item for item in items if isinstance(item, Trade)]
-                filled.dead += [item for item in items if isinstance(item, DeadLetter)]
-                wanted = [t for t in page if low <= t.trade_seq and not _beyond(t, high)]
-                filled.brought += len(wanted)
-                await take(wanted)
+                await take(self._wanted(filled, items, low, high))
                 todo = self._venue.rest_of_range(items, todo)
         filled.rest_from = filled.rest_to = None
+        if not filled.reached and self._venue.numbering != "consecutive":
+            filled.rest_from, filled.rest_to = low, high
+            if filled.oldest is not None:
+                filled.rest_to = filled.oldest.trade_seq - 1
+            filled.cause = OUT_OF_REACH
         return filled
+
+    def _wanted(
+        self, filled: Filled, items: list[Trade | DeadLetter], low: int, high: int | None
+    ) -> list[Trade]:
+        """The trades of a page that lie in the range; ``filled`` takes note of the page."""
+        page = [item for item in items if isinstance(item, Trade)]
+        filled.dead += [item for item in items if isinstance(item, DeadLetter)]
+        filled.reached = filled.reached or any(trade.trade_seq < low for trade in page)
+        wanted = [t for t in page if low <= t.trade_seq and not _beyond(t, high)]
+        filled.brought += len(wanted)
+        candidates = [*wanted, filled.oldest] if filled.oldest is not None else wanted
+        filled.oldest = min(candidates, key=lambda trade: trade.trade_seq, default=None)
+        return wanted
 
     async def _page(self, instrument: Instrument, wanted: Wanted) -> tuple[bytes | None, str]:
         """Body of one page, or None and why."""

@@ -26,6 +26,8 @@ class Missing(Struct):
     """How often REST was asked in vain."""
     told: bool = False
     """It was published as a gap. An id that comes all the same is still new."""
+    after: int = 0
+    """Venue time of the last trade before it, µs; 0 where ids alone say what to ask for."""
 
 
 class Range(NamedTuple):
@@ -150,6 +152,16 @@ class SequenceTracker:
     def untold(self) -> list[Missing]:
         """Holes that may still be filled."""
         return [hole for hole in self.holes if not hole.told]
+
+    def miss(self, low: int, high: int, now: int, after: int) -> None:
+        """Nothing to note: the ids themselves show what is missing."""
+
+    def close(self, low: int, high: int) -> None:
+        """Nothing to note: an id that has come is no longer missing."""
+
+    def since(self, low: int) -> int:
+        """0: a venue whose ids are consecutive is asked by id, not by time."""
+        return 0
 
     @property
     def last(self) -> int | None:

@@ -56,6 +56,13 @@ class StalenessMonitor:
             self._longest[stream] = pause
         return None
 
+    def mark(self, stream: Stream) -> bool:
+        """Take a stream for stale for a reason of the caller's; False where it is already."""
+        if stream in self._stale:
+            return False
+        self._stale.add(stream)
+        return True
+
     def check(self, now: float) -> list[Change]:
         """Streams that have become stale since the last call."""
         changes = []

@@ -1,28 +1,54 @@
 """What a feed knows beyond one connection."""
 
 from collections.abc import Sequence
+from typing import Any, Protocol
 
-from connectors.events import StatusKind, Trade
+from connectors.events import BookUpdate, Quote, StatusKind, Trade
 from connectors.exchanges.base import DeadLetter, Instrument, Subscription, Venue
 from connectors.feed.fill import GapFiller
 from connectors.feed.heartbeat import HeartbeatClock
-from connectors.feed.sequence import SequenceTracker
+from connectors.feed.sequence import Range
 from connectors.feed.staleness import StalenessMonitor
 from connectors.feed.status import RateLimit, status
+from connectors.feed.tail import Tracker, new_tracker
 from connectors.kafka.publisher import Publisher
 from connectors.kafka.serde import encode
 from connectors.metrics import FeedStats
 from connectors.settings import Settings
 
-CLOCKED_CHANNELS = ("trades", "quotes", "books")
+CLOCKED_CHANNELS = ("trades", "quotes", "books", "candles")
+
+
+class Coverage(Protocol):
+    """A group of subscriptions; ``live`` names the connections that carry it."""
+
+    live: list[Any]
+
+
+class Counted(Protocol):
+    """A connection that counts its frames."""
+
+    frames: int
 
 
 class Stream:
     """One symbol: its tracker and counters; attributes because the hot path touches them."""
 
-    __slots__ = ("books", "instrument", "key", "open_gap", "quotes", "symbol", "tracker", "trades")
+    __slots__ = (
+        "books",
+        "candles",
+        "held",
+        "holding",
+        "instrument",
+        "key",
+        "open_gap",
+        "quotes",
+        "symbol",
+        "tracker",
+        "trades",
+    )
 
-    def __init__(self, instrument: Instrument, key: bytes, tracker: SequenceTracker) -> None:
+    def __init__(self, instrument: Instrument, key: bytes, tracker: Tracker) -> None:
         self.instrument = instrument
         self.symbol = instrument.symbol
         self.key = key
@@ -30,6 +56,10 @@ class Stream:
         self.trades = 0
         self.quotes = 0
         self.books = 0
+        self.candles = 0
+        self.holding = True
+        """No live connection carries it: its trades wait in ``held``."""
+        self.held: list[Trade] = []
         self.open_gap: int | None = None
         """First id of a gap that was told without an end."""
 
@@ -41,7 +71,7 @@ class FeedState:
         venue: The protocol.
         settings: Bounds and times.
         instruments: What is subscribed.
-        channels: ``trades``, ``quotes``, ``books``.
+        channels: Of those the venue has.
         publisher: Where events go.
         stats: Counters.
         filler: REST access to missing trades.
@@ -57,7 +87,7 @@ class FeedState:
         publisher: Publisher,
         stats: FeedStats,
         filler: GapFiller,
-        trackers: dict[str, SequenceTracker],
+        trackers: dict[str, Tracker],
     ) -> None:
         self.venue = venue
         self.settings = settings
@@ -72,7 +102,7 @@ class FeedState:
         ]
         self.streams = {
             i.symbol: Stream(
-                i, publisher.key(i.symbol), trackers.get(i.symbol) or SequenceTracker()
+                i, publisher.key(i.symbol), trackers.get(i.symbol) or new_tracker(venue.numbering)
             )
             for i in instruments
         }
@@ -81,23 +111,34 @@ class FeedState:
             for channel in CLOCKED_CHANNELS
         }
         self.staleness = StalenessMonitor(dict(venue.limits.stale))
-        self.held: list[Trade] = []
-        """Trades that wait for the fill; they outlive a connection that breaks meanwhile."""
         self.live = False
-        """Subscribed and not holding: heartbeats may go out."""
+        """All is subscribed, nothing is held: heartbeats may go out."""
+        self.groups: list[Coverage] = []
+        self.sessions: set[Counted] = set()
+        """Open connections."""
+        self.frames_before = 0
+        """Frames of connections that have ended."""
         self.source = f"{venue.name}-0"
+        self.rest_base = settings.rest_base(venue.name)
         self._dead_reports = RateLimit()
 
     def total_events(self) -> int:
         """Market events taken since the start, all streams."""
-        return sum(s.trades + s.quotes + s.books for s in self.streams.values())
+        return sum(s.trades + s.quotes + s.books + s.candles for s in self.streams.values())
+
+    def note_live(self) -> None:
+        """A connection was added to a group or has left one."""
+        self.live = bool(self.groups) and all(group.live for group in self.groups)
+        self.stats.connected = int(self.live)
 
     def refresh_stats(self) -> None:
         """Bring the counters that the hot path keeps per symbol into ``stats``."""
         streams = self.streams.values()
+        self.stats.frames = self.frames_before + sum(s.frames for s in self.sessions)
         self.stats.trades = sum(s.trades for s in streams)
         self.stats.quotes = sum(s.quotes for s in streams)
         self.stats.books = sum(s.books for s in streams)
+        self.stats.candles = sum(s.candles for s in streams)
 
     def venue_time(self) -> int:
         """Highest venue time of any published trade, µs; 0 before the first."""
@@ -114,11 +155,12 @@ class FeedState:
         from_id: int | None = None,
         to_id: int | None = None,
         seconds: float | None = None,
+        source: str = "",
     ) -> None:
         """Publish a status event; without ``stream`` it concerns all symbols."""
         event = status(
             self.venue.name,
-            self.source,
+            source or self.source,
             kind,
             symbol="*" if stream is None else stream.symbol,
             native_symbol="*" if stream is None else stream.instrument.native_symbol,
@@ -144,6 +186,21 @@ class FeedState:
         publisher = self.publisher
         publisher.put(publisher.trades_topic, stream.key, encode(trade), when // 1000)
 
+    def publish_latest(self, event: Quote | BookUpdate) -> None:
+        """Publish a quote or book update, or conflate it while Kafka is slow."""
+        stream = self.streams[event.symbol]
+        if isinstance(event, Quote):
+            stream.quotes += 1
+            kind, clock = "quote", self.clocks["quotes"]
+        else:
+            stream.books += 1
+            kind, clock = "book", self.clocks["books"]
+        if self.publisher.congested:
+            self.publisher.conflate(event)
+        else:
+            clock.event(event.ts_event)
+            self.publisher.event(event, kind)
+
     def dead_letter(self, item: DeadLetter, source: str, ts_recv: int, now: float) -> None:
         """Publish a dead letter, and a status event at most each 10 s per reason and symbol."""
         self.publisher.dead_letter(item.raw, item.reason, item.detail, source, ts_recv, item.symbol)
@@ -161,9 +218,14 @@ class FeedState:
     def tell_gaps(self, stream: Stream, low: int, high: int, cause: str) -> None:
         """Publish what is missing in ``low``..``high`` as gaps, each id once."""
         for gap in stream.tracker.tell(low, high):
-            self.stats.gaps += 1
+            self.tell_gap(stream, gap, cause)
+
+    def tell_gap(self, stream: Stream, gap: Range, cause: str) -> None:
+        """Publish one range of trade ids as missing."""
+        self.stats.gaps += 1
+        if self.venue.numbering == "consecutive":
             self.stats.gap_trades += gap.high - gap.low + 1
-            self.tell("gap", stream, channel="trades", cause=cause, from_id=gap.low, to_id=gap.high)
+        self.tell("gap", stream, channel="trades", cause=cause, from_id=gap.low, to_id=gap.high)
 
     def open_gaps(self, cause: str) -> None:
         """Say for each symbol that trades from the next id on are missing, end unknown."""

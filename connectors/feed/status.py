@@ -1,6 +1,7 @@
 """Status events: what a consumer needs to tell "no trades" from "no feed"."""
 
 import time
+from datetime import UTC, datetime, timedelta
 
 from connectors.events import SCHEMA_VERSION, FeedStatus, StatusKind
 
@@ -8,6 +9,12 @@ from connectors.events import SCHEMA_VERSION, FeedStatus, StatusKind
 def wall_clock() -> int:
     """Now, µs since the epoch, UTC."""
     return time.time_ns() // 1000
+
+
+def moment(micros: int) -> str:
+    """µs since the epoch as UTC text."""
+    when = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
+    return when.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def status(
@@ -59,3 +66,15 @@ class RateLimit:
             return None
         self._last[key] = now
         return self._held.pop(key, 0)
+
+
+def first_error(error: BaseException) -> BaseException:
+    """The first plain error inside nested exception groups."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def text_of(error: BaseException) -> str:
+    """Class and words of an error, for a status."""
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

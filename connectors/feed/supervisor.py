@@ -2,26 +2,23 @@
 
 import asyncio
 import logging
-import time
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
 import aiohttp
 
-from connectors.backoff import delays
-from connectors.errors import (
-    BufferStuck,
-    ConfigurationError,
-    ProducerFailed,
-    ReconnectRequested,
-    retry_or_fatal,
-)
+from connectors.backoff import Pace, delays
+from connectors.errors import ConfigurationError, ProducerFailed, retry_or_fatal
 from connectors.exchanges.base import Instrument, ResponseError, Venue
 from connectors.feed.beats import HeartbeatWriter
-from connectors.feed.connection import open_connection
+from connectors.feed.book_keeper import BookKeeper
 from connectors.feed.fill import GapFiller
-from connectors.feed.session import Session, new_source
+from connectors.feed.group import Group, split
+from connectors.feed.line import Line
+from connectors.feed.repair import watch
+from connectors.feed.session import new_source
 from connectors.feed.state import FeedState
+from connectors.feed.status import first_error
 from connectors.feed.tail import read_trackers
 from connectors.kafka.clients import open_producer
 from connectors.kafka.publisher import Publisher
@@ -35,14 +32,14 @@ logger = logging.getLogger(__name__)
 
 
 class Feed:
-    """One writer: one venue, one connection, its partitions.
+    """One writer: one venue, its connections, its partitions.
 
         await Feed(venue, ["BTC-USDT"], ["trades"], settings).run(stop)
 
     Args:
         venue: The protocol.
         symbols: Normalised, for example ``BTC-USDT``.
-        channels: Of ``trades``, ``quotes``, ``books``.
+        channels: Of ``trades``, ``quotes``, ``books``, ``candles``: those the venue has.
         settings: Everything else.
     """
 
@@ -53,11 +50,11 @@ class Feed:
         channels: Sequence[str],
         settings: Settings,
     ) -> None:
-        wanted = len(symbols) * len(channels)
-        if wanted > venue.limits.subscriptions:
+        unknown = [channel for channel in channels if channel not in venue.channels]
+        if unknown:
             raise ConfigurationError(
-                f"{venue.name} takes {venue.limits.subscriptions} streams on one connection, "
-                f"{wanted} were asked for: split the symbols over shards (SHARD=0, 1, ...)"
+                f"--channels: {venue.name} has no {', '.join(unknown)}; "
+                f"it has {', '.join(sorted(venue.channels))}"
             )
         self.stats = FeedStats(venue.name)
         self.state: FeedState | None = None
@@ -66,6 +63,8 @@ class Feed:
         self._channels = list(channels)
         self._settings = settings
         self._connections = 0
+        self._places = 1
+        self._connect_pace = connect_pace(venue.limits.connects_per_minute)
 
     async def run(self, stop: asyncio.Event) -> int:
         """Run until ``stop`` is set; gives how many records Kafka did not take at the end.
@@ -105,9 +104,10 @@ class Feed:
         publisher = Publisher(producer, settings, self._venue.name, self.stats)
         trackers = await asyncio.to_thread(
             read_trackers,
-            settings.kafka_bootstrap_servers,
+            settings,
             publisher.trades_topic,
             publisher.partition,
+            self._venue.numbering,
         )
         state = FeedState(
             self._venue,
@@ -124,6 +124,7 @@ class Feed:
             if port is not None:
                 logger.info("metrics: http://127.0.0.1:%d/metrics", port)
         self.state = state
+        self._books = BookKeeper(state)
         return state
 
     def _refresh(self) -> None:
@@ -156,51 +157,29 @@ class Feed:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(state.publisher.run())
             tasks.create_task(HeartbeatWriter(state).run())
-            tasks.create_task(self._connect_for_ever(state))
+            tasks.create_task(self._books.run())
+            tasks.create_task(watch(state))
+            for line in self._lines(state):
+                tasks.create_task(line.run())
 
-    async def _connect_for_ever(self, state: FeedState) -> None:
-        """Connections, one after the other; ends only by a fatal error."""
-        waits = self._new_waits()
-        since = time.monotonic()
-        while True:
-            received, error = await self._one_connection(state, since)
-            was_live, state.live = state.live, False
-            self.stats.connected = 0
-            if was_live:
-                since = time.monotonic()
-            fatal = retry_or_fatal(error)
-            state.tell("disconnected", cause=_text(error))
-            if fatal is not None:
-                raise fatal
-            if received:
-                waits = self._new_waits()
-            if isinstance(error, BufferStuck):
-                state.open_gaps(str(error))
-                logger.warning("%s; the socket is closed until there is room", error)
-                await state.publisher.wait_for_room()
-            delay = 0.0 if isinstance(error, ReconnectRequested) and received else next(waits)
-            logger.warning("%s: %s; next try in %.1f s", state.source, _text(error), delay)
-            await asyncio.sleep(delay)
+    def _lines(self, state: FeedState) -> list[Line]:
+        """The places for connections: subscriptions split by the venue's limit, times copies."""
+        limit = self._venue.limits.subscriptions
+        groups = [Group(state, part) for part in split(state.subscriptions, limit)]
+        state.groups = list(groups)
+        copies = self._settings.connections
+        self._places = len(groups) * copies
+        return [
+            Line(group, self._books, self._connect_pace, self._next_source)
+            for group in groups
+            for _ in range(copies)
+        ]
 
-    async def _one_connection(self, state: FeedState, since: float) -> tuple[bool, BaseException]:
-        """Connect and run one session; gives whether data came, and why it ended."""
-        venue, settings = self._venue, self._settings
+    def _next_source(self) -> str:
+        """Id of the next connection."""
         self._connections += 1
-        self.stats.reconnects = self._connections - 1
-        state.source = new_source(venue.name, self._connections)
-        session: Session | None = None
-        try:
-            url = venue.ws_url(state.subscriptions, settings.ws_base(venue.name))
-            async with open_connection(url, venue.limits, settings.connect_timeout) as websocket:
-                state.tell("connected", cause=url)
-                session = Session(state, websocket, state.source, since)
-                await session.run()
-            raise AssertionError("a session ends with an error")
-        except Exception as error:
-            return session is not None and session.received_data, _first(error)
-
-    def _new_waits(self) -> Iterator[float]:
-        return delays(self._settings.backoff_base, self._settings.backoff_cap)
+        self.stats.reconnects = max(0, self._connections - self._places)
+        return new_source(self._venue.name, self._connections)
 
     async def _close(self, state: FeedState) -> int:
         state.live = False
@@ -215,6 +194,12 @@ class Feed:
         return left
 
 
+def connect_pace(per_minute: float) -> Pace:
+    """At most ``per_minute`` connects in any minute, a tenth of them at once."""
+    burst = 1 + int(per_minute // 10)
+    return Pace(60.0 / max(1.0, per_minute - burst + 1), burst)
+
+
 async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
     """Result of ``work``, or None where ``stop`` was set first (``work`` is then cancelled)."""
     task = asyncio.create_task(work)
@@ -225,19 +210,8 @@ async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
             return task.result()
         return None
     except BaseExceptionGroup as error:
-        raise _first(error) from None
+        raise first_error(error) from None
     finally:
         waiter.cancel()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-def _first(error: BaseException) -> BaseException:
-    """The first plain error inside nested exception groups."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
-
-
-def _text(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

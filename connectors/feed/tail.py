@@ -7,13 +7,18 @@ there on the trades themselves tell.
 
 import logging
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import msgspec
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from connectors.errors import BrokerUnreachable
+from connectors.exchanges.base import Numbering
+from connectors.feed.recent import RecentTracker, restore_recent
 from connectors.feed.sequence import SequenceTracker, restore
+from connectors.kafka.security import kafka_python_security
+from connectors.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +32,7 @@ class _Tail(msgspec.Struct):
 
     event_type: str
     symbol: str
+    ts_event: int = 0
     trade_seq: int | None = None
     last_trade_ids: dict[str, int] | None = None
 
@@ -34,15 +40,39 @@ class _Tail(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Tail).decode
 
 
-def read_trackers(bootstrap: str, topic: str, partition: int) -> dict[str, SequenceTracker]:
+Tracker = SequenceTracker | RecentTracker
+
+
+class Found(NamedTuple):
+    """What the tail says."""
+
+    oldest: dict[str, int]
+    """Ids of the oldest report in it."""
+    settled: dict[str, int]
+    """Ids of the latest report."""
+    seen: dict[str, dict[int, int]]
+    """Venue time by id, per symbol, of the trades in it."""
+    reports: int
+
+
+def new_tracker(numbering: Numbering) -> Tracker:
+    """Tracker of a symbol of which nothing is known."""
+    return SequenceTracker() if numbering == "consecutive" else RecentTracker()
+
+
+def read_trackers(
+    settings: Settings, topic: str, partition: int, numbering: Numbering = "consecutive"
+) -> dict[str, Tracker]:
     """Trackers by symbol as the former writer of the partition left them; {} for a new one.
 
     Raises:
         BrokerUnreachable: Where Kafka does not answer.
     """
+    bootstrap = settings.kafka_bootstrap_servers
     try:
         consumer = KafkaConsumer(
             bootstrap_servers=bootstrap,
+            **kafka_python_security(settings),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             bootstrap_timeout_ms=10_000,
@@ -57,16 +87,27 @@ def read_trackers(bootstrap: str, topic: str, partition: int) -> dict[str, Seque
         size = FIRST_READ
         while True:
             start = max(begin, end - size)
-            settled, seen, reports = _collect(_values(consumer, where, start, end))
-            if reports >= 2 or start == begin or size >= MAX_READ:
+            found = _collect(_values(consumer, where, start, end))
+            if found.reports >= 2 or start == begin or size >= MAX_READ:
                 break
             size *= 4
     except KafkaError as error:
         raise BrokerUnreachable(bootstrap, error) from error
     finally:
         consumer.close()
+    return restored(found, numbering)
+
+
+def restored(found: Found, numbering: Numbering) -> dict[str, Tracker]:
+    """Trackers by symbol that go on where the tail ends."""
+    oldest, settled, seen, _ = found
     symbols = settled.keys() | seen.keys()
-    return {symbol: restore(settled.get(symbol), seen.get(symbol, ())) for symbol in symbols}
+    if numbering == "consecutive":
+        return {symbol: restore(settled.get(symbol), seen.get(symbol, ())) for symbol in symbols}
+    return {
+        symbol: restore_recent(oldest.get(symbol), settled.get(symbol), seen.get(symbol, {}))
+        for symbol in symbols
+    }
 
 
 def _values(
@@ -80,10 +121,10 @@ def _values(
                 yield record.value
 
 
-def _collect(values: Iterator[bytes]) -> tuple[dict[str, int], dict[str, set[int]], int]:
-    """Last reported ids, ids seen, and how many reports there were."""
+def _collect(values: Iterator[bytes]) -> Found:
+    oldest: dict[str, int] = {}
     settled: dict[str, int] = {}
-    seen: dict[str, set[int]] = {}
+    seen: dict[str, dict[int, int]] = {}
     reports = 0
     for value in values:
         try:
@@ -92,8 +133,9 @@ def _collect(values: Iterator[bytes]) -> tuple[dict[str, int], dict[str, set[int
             logger.warning("a record in the trades topic is no event: %.80r", value)
             continue
         if record.trade_seq is not None:
-            seen.setdefault(record.symbol, set()).add(record.trade_seq)
+            seen.setdefault(record.symbol, {})[record.trade_seq] = record.ts_event
         elif record.last_trade_ids is not None:
             settled = record.last_trade_ids
+            oldest = oldest or settled
             reports += 1
-    return settled, seen, reports
+    return Found(oldest, settled, seen, reports)

@@ -1,7 +1,8 @@
 """Makes the topics of the contract; what exists is kept."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
@@ -12,13 +13,19 @@ from connectors.kafka.topics import TOPICS, Topic
 logger = logging.getLogger(__name__)
 
 
-def ensure_topics(bootstrap: str, prefix: str = "", topics: Iterable[Topic] = TOPICS) -> list[str]:
+def ensure_topics(
+    bootstrap: str,
+    prefix: str = "",
+    topics: Iterable[Topic] = TOPICS,
+    security: Mapping[str, Any] | None = None,
+) -> list[str]:
     """Create what is missing and add partitions where the contract has grown; data stays.
 
     Args:
         bootstrap: Address of a broker.
         prefix: Put before each name.
         topics: What must be there.
+        security: Options of `connectors.kafka.security.kafka_python_security`.
 
     Returns:
         Full names of the topics that were created or grown.
@@ -28,7 +35,9 @@ def ensure_topics(bootstrap: str, prefix: str = "", topics: Iterable[Topic] = TO
     """
     wanted = {prefix + topic.name: topic for topic in topics}
     try:
-        admin = KafkaAdminClient(bootstrap_servers=bootstrap, bootstrap_timeout_ms=5_000)
+        admin = KafkaAdminClient(
+            bootstrap_servers=bootstrap, bootstrap_timeout_ms=5_000, **(security or {})
+        )
     except (KafkaError, OSError) as error:
         raise BrokerUnreachable(bootstrap, error) from error
     try:

@@ -9,6 +9,7 @@ from kafka.producer.future import FutureRecordMetadata
 
 from connectors.errors import BrokerUnreachable, BufferFull
 from connectors.kafka.producers import BATCH_BYTES, Depth, Failure, Headers, Record
+from connectors.kafka.security import kafka_python_security
 from connectors.kafka.topics import LARGEST_RECORD
 from connectors.settings import Settings
 
@@ -36,6 +37,7 @@ class KafkaPythonProducer:
         try:
             self._client = KafkaProducer(
                 bootstrap_servers=settings.kafka_bootstrap_servers,
+                **kafka_python_security(settings),
                 enable_idempotence=True,
                 acks="all",
                 compression_type="lz4",

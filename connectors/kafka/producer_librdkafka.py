@@ -9,6 +9,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from connectors.errors import BrokerUnreachable, BufferFull
 from connectors.kafka.producers import BATCH_BYTES, Depth, Failure, Headers
+from connectors.kafka.security import librdkafka_security
 from connectors.kafka.topics import LARGEST_RECORD
 from connectors.settings import Settings
 
@@ -19,6 +20,7 @@ def librdkafka_config(settings: Settings) -> dict[str, Any]:
     """The options that make the promise; a bare loop in the benchmark uses the same."""
     return {
         "bootstrap.servers": settings.kafka_bootstrap_servers,
+        **librdkafka_security(settings),
         "enable.idempotence": True,
         "acks": "all",
         "compression.type": "lz4",

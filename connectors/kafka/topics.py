@@ -5,6 +5,7 @@ watermarks per partition, so a slow or wrongly clocked venue can delay results, 
 make another venue's rows late; the usual key hash would mix venues and lose that.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 KEEP_BY_SIZE = {"retention.ms": "-1", "retention.bytes": str(2 * 1024**3)}
@@ -46,9 +47,35 @@ def partition_of(exchange: str, shard: int = 0) -> int:
         ) from None
 
 
+DEFAULT_VENUES = ("binance", "coinbase")
+"""For whom topics are made where nobody says for whom."""
+
+
+def partitions_for(venues: Iterable[str], shard: int | None = None) -> int:
+    """Partitions that the highest writer of these venues needs (of one shard, or of all).
+
+    Not one per known writer: a partition that nobody writes holds every window back for the idle
+    timeout when a job starts. Topics grow when a writer with a higher number comes into use.
+
+    KeyError names a venue that is no writer.
+    """
+    numbers = [0]
+    for venue in venues:
+        found = [
+            number
+            for number, writer in enumerate(WRITERS)
+            if writer[0] == venue and shard in (None, writer[1])
+        ]
+        if not found:
+            raise KeyError(f"{venue} is no writer; there are {', '.join(w for w, _ in WRITERS)}")
+        numbers += found
+    return max(numbers) + 1
+
+
 def market(name: str, **config: str) -> Topic:
-    """An event-time topic with one partition per writer."""
-    return Topic(f"market.{name}", len(WRITERS), {**KEEP_BY_SIZE, **config})
+    """An event-time topic with one partition per writer in use."""
+    partitions = partitions_for(DEFAULT_VENUES)
+    return Topic(f"market.{name}", partitions, {**KEEP_BY_SIZE, **config})
 
 
 TRADES = market("trades")
@@ -60,7 +87,7 @@ DEAD_LETTERS = market("dead-letters", **{"max.message.bytes": str(LARGEST_RECORD
 LATE_EVENTS = Topic("market.late-events", 1, KEEP_BY_SIZE)
 ALERTS = Topic("alerts", 1, {"cleanup.policy": "compact,delete", "retention.ms": "-1"})
 
-EVENT_TIME_TOPICS: tuple[Topic, ...] = (TRADES, QUOTES, BOOKS)
+EVENT_TIME_TOPICS: tuple[Topic, ...] = (TRADES, QUOTES, BOOKS, CANDLES)
 """Topics that windows read: heartbeats move their time."""
 
 TOPICS: tuple[Topic, ...] = (
@@ -73,6 +100,17 @@ TOPICS: tuple[Topic, ...] = (
     LATE_EVENTS,
     ALERTS,
 )
+
+PER_WRITER: tuple[Topic, ...] = (TRADES, QUOTES, BOOKS, CANDLES, STATUS, DEAD_LETTERS)
+"""Topics of which each writer has a partition of its own."""
+
+
+def topics_for(venues: Iterable[str], shard: int | None = None) -> list[Topic]:
+    """All topics, those of the market with the partitions that these venues need."""
+    partitions = partitions_for(venues, shard)
+    names = {topic.name for topic in PER_WRITER}
+    return [t._replace(partitions=partitions) if t.name in names else t for t in TOPICS]
+
 
 TOPIC_OF_EVENT: dict[str, Topic] = {
     "trade": TRADES,

@@ -33,6 +33,8 @@ CREATE TABLE quote_events (
     'scan.startup.mode' = '${SCAN_STARTUP_MODE}',
     'scan.startup.timestamp-millis' = '${SCAN_STARTUP_MILLIS}',
     'scan.parallelism' = '${SOURCE_PARALLELISM}',
+    -- Topics grow with the venues in use: a running job finds a new partition within this time.
+    'scan.topic-partition-discovery.interval' = '30 s',
     'scan.bounded.mode' = '${BOUNDED}',
     'scan.watermark.idle-timeout' = '${IDLE_TIMEOUT}',
     'format' = 'json'

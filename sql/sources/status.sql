@@ -27,6 +27,8 @@ CREATE TABLE status_events (
     'scan.startup.mode' = '${SCAN_STARTUP_MODE}',
     'scan.startup.timestamp-millis' = '${SCAN_STARTUP_MILLIS}',
     'scan.parallelism' = '${SOURCE_PARALLELISM}',
+    -- Topics grow with the venues in use: a running job finds a new partition within this time.
+    'scan.topic-partition-discovery.interval' = '30 s',
     'scan.bounded.mode' = '${BOUNDED}',
     'format' = 'json'
 );

@@ -230,7 +230,7 @@ async def ours(settings: Settings, count: int) -> Speed:
     feed = Feed(registry.venue("binance"), SYMBOLS, ["trades"], settings)
     stop = asyncio.Event()
     running = asyncio.create_task(feed.run(stop))
-    while feed.stats.frames < 2 and not running.done():  # noqa: ASYNC110
+    while (feed.state is None or not feed.state.total_events()) and not running.done():  # noqa: ASYNC110
         await asyncio.sleep(0.001)
     timer = _Timer()
     while not running.done():

@@ -49,7 +49,7 @@ def test_every_command_explains_itself(words: list[str], expected: str) -> None:
             ["--venue", "binance", "--symbols", "BTC-USDT", "--channels", "candy"],
             {},
             2,
-            ["--channels", "candy", "trades, quotes, books"],
+            ["--channels", "candy", "trades, quotes, books, candles"],
         ),
         (
             ["--venue", "binance", "--symbols", "BTC-USDT"],

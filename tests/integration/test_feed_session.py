@@ -10,6 +10,7 @@ import pytest
 
 from tests.connectors.feed.running import running_feed, until
 from tests.connectors.feed.scripted import DAY, ScriptedBinance, scripted_binance
+from tests.integration.test_feed_books import Depth
 
 pytestmark = pytest.mark.integration
 
@@ -306,19 +307,28 @@ async def test_quotes_and_books_are_published_with_the_venues_numbers(
 ) -> None:
     """All channels of a symbol share a connection, each has its topic."""
     async with running_feed(
-        exchange, bootstrap, tmp_path, channels="trades,quotes,books", symbols="BTC-USDT"
+        exchange,
+        bootstrap,
+        tmp_path,
+        channels="trades,quotes,books",
+        symbols="BTC-USDT",
+        venue=Depth(),
     ) as feed:
         await feed.live()
         await exchange.send(
             '{"stream":"btcusdt@bookTicker","data":{"u":40,"s":"BTCUSDT","b":"68016.18",'
             '"B":"31.21","a":"68016.19","A":"40.66"}}',
             f'{{"stream":"btcusdt@depth@100ms","data":{{"e":"depthUpdate","E":{DAY},'
-            '"s":"BTCUSDT","U":157,"u":160,"b":[["68016.18","10"]],"a":[]}}',
+            '"s":"BTCUSDT","U":141,"u":160,"b":[["68016.18","10"]],"a":[]}}',
         )
-        await until(lambda: feed.feed.state and feed.feed.state.total_events() == 2)
+        await until(lambda: feed.feed.state and feed.feed.state.total_events() == 3)
     quotes = [r.json for r in feed.read("quotes") if r.json["event_type"] == "quote"]
     books = [r.json for r in feed.read("books") if r.json["event_type"] == "book"]
     assert [(q["bid_price"], q["ts_source"], q["sequence"]) for q in quotes] == [
         ("68016.18", "receipt", 40)
     ]
-    assert [(b["prev_sequence"], b["sequence"], b["merged"]) for b in books] == [(156, 160, 1)]
+    assert [(b["is_snapshot"], b["prev_sequence"], b["sequence"]) for b in books] == [
+        (True, 150, 150),
+        (False, 150, 160),
+    ]
+    assert feed.stats.books_empty == 1

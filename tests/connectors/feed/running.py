@@ -12,6 +12,7 @@ import msgspec
 from kafka import KafkaConsumer, TopicPartition
 
 from connectors.exchanges import registry
+from connectors.exchanges.base import Venue
 from connectors.feed.supervisor import Feed
 from connectors.kafka.admin import ensure_topics
 from connectors.settings import Settings, load_settings
@@ -117,6 +118,7 @@ async def running_feed(
     *,
     channels: str = "trades",
     symbols: str = "BTC-USDT,ETH-USDT",
+    venue: Venue | None = None,
     **overrides: Any,
 ) -> AsyncIterator[RunningFeed]:
     """Run a feed inside the block; at its end it is stopped cleanly and has flushed."""
@@ -136,7 +138,9 @@ async def running_feed(
         }
     )
     await asyncio.to_thread(ensure_topics, bootstrap, prefix)
-    feed = Feed(registry.venue("binance"), symbols.split(","), channels.split(","), settings)
+    feed = Feed(
+        venue or registry.venue("binance"), symbols.split(","), channels.split(","), settings
+    )
     stop = asyncio.Event()
     running = RunningFeed(feed, settings)
     task = asyncio.create_task(feed.run(stop))

@@ -24,6 +24,8 @@ class ScriptedBinance:
         self.connections = 0
         self.rest_calls: list[tuple[str, int]] = []
         """(native symbol, fromId) of each call for old trades."""
+        self.since: list[int] = []
+        """startTime of each call that has one, ms."""
         self.rest_status = 200
         self.confirm = True
         self.before_confirm: list[str] = []
@@ -105,10 +107,15 @@ class ScriptedBinance:
             }
         )
 
+    async def _book(self, request: web.Request) -> web.Response:
+        """A book that ends at id 150."""
+        return web.json_response({"lastUpdateId": 150, "bids": [["68016.18", "1"]], "asks": []})
+
     async def _old_trades(self, request: web.Request) -> web.Response:
         query = parse_qs(urlsplit(str(request.rel_url)).query)
         native, start = query["symbol"][0], int(query["fromId"][0])
         self.rest_calls.append((native, start))
+        self.since += [int(value) for value in query.get("startTime", ())]
         await self.rest_gate.wait()
         if self.rest_status != 200:
             return web.Response(status=self.rest_status)
@@ -124,6 +131,7 @@ async def scripted_binance() -> AsyncIterator[ScriptedBinance]:
     app = web.Application()
     app.router.add_get("/stream", exchange._socket)
     app.router.add_get("/api/v3/exchangeInfo", exchange._listing)
+    app.router.add_get("/api/v3/depth", exchange._book)
     app.router.add_get("/api/v3/historicalTrades", exchange._old_trades)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
