@@ -1,8 +1,10 @@
 """Control over HTTP: watch a run, break things, stop it.
 
-``GET /state`` · ``POST /faults`` (a fault as JSON, see ``faults.py``) · ``POST /pause`` ·
-``POST /resume`` · ``POST /speed`` ``{"speed": 5}`` · ``POST /stop``. Answers are JSON; what is
-wrong with a request is said with status 400.
+``GET /state`` · ``GET /book`` ``?exchange=&symbol=`` with ``&sequence=`` (the venue's update id) or
+``&time=`` (µs that a frame carried): the whole book as it was told then · ``POST /faults`` (a fault
+as JSON, see ``faults.py``) · ``POST /pause`` · ``POST /resume`` ·
+``POST /speed`` ``{"speed": 5}`` · ``POST /stop``. Answers are JSON; what is wrong with a request is
+said with status 400.
 """
 
 import msgspec
@@ -10,6 +12,7 @@ from aiohttp import web
 
 from connectors.simulator.engine import Engine
 from connectors.simulator.faults import Fault
+from connectors.simulator.venue import Venue
 
 
 class _Speed(msgspec.Struct, forbid_unknown_fields=True):
@@ -26,6 +29,7 @@ class Control:
         """All paths."""
         application = web.Application()
         application.router.add_get("/state", self.state)
+        application.router.add_get("/book", self.book)
         application.router.add_post("/faults", self.faults)
         application.router.add_post("/pause", self.pause)
         application.router.add_post("/resume", self.resume)
@@ -36,6 +40,33 @@ class Control:
     async def state(self, request: web.Request) -> web.Response:
         """Where the run stands."""
         return web.json_response(self._engine.state())
+
+    async def book(self, request: web.Request) -> web.Response:
+        """A book that was told, levels as the venue writes them; 404 where it is not known."""
+        query = request.query
+        venue = self._engine.venues.get(query.get("exchange", ""))
+        symbol = query.get("symbol", "")
+        if not isinstance(venue, Venue) or symbol not in venue.book_logs:
+            return web.json_response({"error": "no book of this exchange and symbol"}, status=404)
+        try:
+            sequence, moment = (
+                int(query[name]) if name in query else None for name in ("sequence", "time")
+            )
+        except ValueError:
+            return web.json_response({"error": "sequence and time are integers"}, status=400)
+        log = venue.book_logs[symbol]
+        point = log.find(sequence, moment)
+        if point is None:
+            return web.json_response({"error": "no such book was told"}, status=404)
+        instrument = next(
+            one.instrument for one in venue.market.symbols if one.instrument.symbol == symbol
+        )
+        bids, asks = (
+            [venue.texts(instrument, *level) for level in side] for side in log.levels(point)
+        )
+        return web.json_response(
+            {"sequence": point.update_id, "time_us": point.time_us, "bids": bids, "asks": asks}
+        )
 
     async def faults(self, request: web.Request) -> web.Response:
         """Start a fault now."""
