@@ -9,8 +9,10 @@ import logging
 import signal
 import sys
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from connectors.errors import BrokerUnreachable, ConfigurationError
@@ -73,6 +75,55 @@ def run(
     feed = Feed(adapter, _names(symbols, "--symbols"), _channels(channels), settings)
     ensure_topics(settings.kafka_bootstrap_servers, settings.topic_prefix)
     left = asyncio.run(_serve(feed.run))
+    if left:
+        raise SystemExit(EXIT_LEFT)
+
+
+@app.command()
+def record(
+    venue: Annotated[str, typer.Option(help="Which exchange, for example binance.")],
+    symbols: Annotated[str, typer.Option(help="BASE-QUOTE, comma separated.")],
+    out: Annotated[Path, typer.Option(help="Folder for the files.")],
+    channels: Annotated[str, typer.Option(help="Of trades, quotes, books.")] = "trades",
+    max_bytes: Annotated[int, typer.Option(min=1, help="Compressed bytes per file.")] = 100_000_000,
+) -> None:
+    """Write the raw frames of a venue to zstd files, until SIGINT or SIGTERM."""
+    from connectors.feed.recorder import Recorder
+
+    _log(False)
+    try:
+        adapter = registry.venue(venue)
+    except KeyError as error:
+        raise ConfigurationError(f"--venue: {error.args[0]}") from error
+    wanted = _names(symbols, "--symbols"), _channels(channels)
+    recorder = Recorder(adapter, *wanted, load_settings(), out, max_bytes)
+    asyncio.run(_serve(recorder.run))
+    print(f"{recorder.frames} frames in {', '.join(map(str, recorder.paths))}")
+
+
+@app.command()
+def replay(
+    files: Annotated[list[Path], typer.Argument(help="Files of one venue, in order.")],
+    speed: Annotated[str, typer.Option(help="1, 10, 0.5; max: as fast as possible.")] = "1",
+) -> None:
+    """Send recorded frames through the venue's parser to Kafka, with their own times.
+
+    A replay starts from nothing: give it topics of its own by TOPIC_PREFIX.
+    """
+    from connectors.feed.replay import replay_files
+    from connectors.kafka.admin import ensure_topics
+
+    _log(False)
+    try:
+        factor = 0.0 if speed == "max" else float(speed)
+    except ValueError:
+        factor = -1.0
+    if factor < 0:
+        raise ConfigurationError(f"--speed: a number or max, was {speed!r}")
+    settings = load_settings()
+    ensure_topics(settings.kafka_bootstrap_servers, settings.topic_prefix)
+    counts, left = asyncio.run(replay_files(files, factor, settings))
+    print(msgspec.json.encode(counts).decode())
     if left:
         raise SystemExit(EXIT_LEFT)
 
