@@ -9,6 +9,7 @@ import logging
 import signal
 import sys
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +22,7 @@ from connectors.kafka.topics import WRITERS
 from connectors.settings import Settings, load_settings
 
 CHANNELS = ("trades", "quotes", "books")
+Work = Callable[[asyncio.Event], Coroutine[Any, Any, int]]
 EXIT_LEFT, EXIT_SETTINGS, EXIT_BROKER = 1, 2, 3
 
 app = typer.Typer(
@@ -74,8 +76,30 @@ def run(
     _check_writer(venue, settings)
     feed = Feed(adapter, _names(symbols, "--symbols"), _channels(channels), settings)
     ensure_topics(settings.kafka_bootstrap_servers, settings.topic_prefix)
-    left = asyncio.run(_serve(feed.run))
+    left = asyncio.run(_serve(_alone(feed.run, venue, settings)))
     if left:
+        raise SystemExit(EXIT_LEFT)
+
+
+@app.command()
+def private(
+    symbols: Annotated[str, typer.Option(help="Pairs whose orders are wanted.")],
+    venue: Annotated[str, typer.Option(help="Which exchange: binance.")] = "binance",
+) -> None:
+    """Publish our own orders and balances, until SIGINT or SIGTERM.
+
+    The key comes from BINANCE_API_KEY and BINANCE_API_SECRET only.
+    """
+    from connectors.feed.private import PrivateFeed
+    from connectors.kafka.admin import ensure_topics
+
+    _log(False)
+    if venue != "binance":
+        raise ConfigurationError(f"--venue: no private channel of {venue}; there is binance")
+    settings = load_settings()
+    feed = PrivateFeed(registry.venue(venue), _names(symbols, "--symbols"), settings)
+    ensure_topics(settings.kafka_bootstrap_servers, settings.topic_prefix)
+    if asyncio.run(_serve(feed.run)):
         raise SystemExit(EXIT_LEFT)
 
 
@@ -160,7 +184,17 @@ def simulate_stocks(context: typer.Context) -> None:
     simulator(context.args, prog_name="python -m connectors simulate-stocks")
 
 
-async def _serve(work: Callable[[asyncio.Event], Coroutine[Any, Any, int]]) -> int:
+def _alone(work: Work, venue: str, settings: Settings) -> Work:
+    """``work``, but only while this process owns the partition, where a database is to say so."""
+    if not settings.standby_database_url:
+        return work
+    from connectors.feed.standby import Ownership, lock_key, run_as_owner
+
+    key = lock_key(settings.topic_prefix, venue, settings.shard)
+    return partial(run_as_owner, Ownership(settings.standby_database_url, key), work)
+
+
+async def _serve(work: Work) -> int:
     """Run ``work`` until SIGINT or SIGTERM sets its stop event."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from connectors.errors import ConfigurationError
@@ -26,6 +26,11 @@ class Settings(BaseSettings):
     coinbase_ws_url: str = "wss://advanced-trade-ws.coinbase.com"
     coinbase_rest_url: str = "https://api.coinbase.com"
     coinbase_exchange_rest_url: str = "https://api.exchange.coinbase.com"
+
+    binance_ws_api_url: str = "wss://ws-api.binance.com:443"
+    binance_api_key: SecretStr = SecretStr("")
+    """For the private channel only; never logged."""
+    binance_api_secret: SecretStr = SecretStr("")
 
     producer: Literal["confluent", "kafka-python"] = "confluent"
     linger_ms: int = Field(20, ge=0)
@@ -57,6 +62,9 @@ class Settings(BaseSettings):
     backoff_cap: float = Field(30.0, gt=0)
     silence: float | None = Field(None, gt=0)
     """No frame for so long means a dead connection; default: what the venue's adapter says."""
+
+    standby_database_url: str = ""
+    """PostgreSQL that says which of several processes publishes; empty: this one alone."""
 
     metrics_port: int = Field(0, ge=-1, le=65535)
     """Prometheus metrics on 127.0.0.1. 0: any free port (it is logged); -1: off."""

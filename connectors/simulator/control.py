@@ -2,14 +2,15 @@
 
 ``GET /state`` · ``GET /book`` ``?exchange=&symbol=`` with ``&sequence=`` (the venue's update id) or
 ``&time=`` (µs that a frame carried): the whole book as it was told then · ``POST /faults`` (a fault
-as JSON, see ``faults.py``) · ``POST /pause`` · ``POST /resume`` ·
-``POST /speed`` ``{"speed": 5}`` · ``POST /stop``. Answers are JSON; what is wrong with a request is
-said with status 400.
+as JSON, see ``faults.py``) · ``POST /private`` (see ``binance_private.py``) · ``POST /pause`` ·
+``POST /resume`` · ``POST /speed`` ``{"speed": 5}`` · ``POST /stop``. Answers are JSON; what is
+wrong with a request is said with status 400.
 """
 
 import msgspec
 from aiohttp import web
 
+from connectors.simulator.binance_protocol import BinanceProtocol
 from connectors.simulator.engine import Engine
 from connectors.simulator.faults import Fault
 from connectors.simulator.venue import Venue
@@ -17,6 +18,11 @@ from connectors.simulator.venue import Venue
 
 class _Speed(msgspec.Struct, forbid_unknown_fields=True):
     speed: float
+
+
+class _Private(msgspec.Struct, forbid_unknown_fields=True):
+    exchange: str
+    event: dict[str, object]
 
 
 class Control:
@@ -31,6 +37,7 @@ class Control:
         application.router.add_get("/state", self.state)
         application.router.add_get("/book", self.book)
         application.router.add_post("/faults", self.faults)
+        application.router.add_post("/private", self.private)
         application.router.add_post("/pause", self.pause)
         application.router.add_post("/resume", self.resume)
         application.router.add_post("/speed", self.speed)
@@ -85,6 +92,18 @@ class Control:
         except ValueError as error:
             return web.json_response({"error": str(error)}, status=400)
         return web.json_response({"started": fault.kind, "now_us": self._engine.clock.now_us})
+
+    async def private(self, request: web.Request) -> web.Response:
+        """Send an event to the subscribers of Binance's user data stream."""
+        try:
+            wanted = msgspec.json.decode(await request.read(), type=_Private)
+        except msgspec.DecodeError as error:
+            return web.json_response({"error": str(error)}, status=400)
+        venue = self._engine.venues.get(wanted.exchange)
+        if not isinstance(venue, BinanceProtocol):
+            return web.json_response({"error": "only binance has a private channel"}, status=400)
+        receivers = venue.private.send(wanted.event, venue.market_now_us() // 1000)
+        return web.json_response({"receivers": receivers})
 
     async def pause(self, request: web.Request) -> web.Response:
         """Time stands; connections stay and are pinged."""
