@@ -9,8 +9,11 @@ import logging
 import signal
 import sys
 from collections.abc import Callable, Coroutine
+from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from connectors.errors import BrokerUnreachable, ConfigurationError
@@ -19,6 +22,7 @@ from connectors.kafka.topics import DEFAULT_VENUES, WRITERS, Topic, topics_for
 from connectors.settings import Settings, load_settings
 
 CHANNELS = ("trades", "quotes", "books", "candles")
+Work = Callable[[asyncio.Event], Coroutine[Any, Any, int]]
 EXIT_LEFT, EXIT_SETTINGS, EXIT_BROKER = 1, 2, 3
 
 app = typer.Typer(
@@ -74,7 +78,77 @@ def run(
     _check_writer(venue, settings)
     feed = Feed(adapter, _names(symbols, "--symbols"), _channels(channels), settings)
     _make_topics(settings, topics_for([venue], settings.shard))
-    left = asyncio.run(_serve(feed.run))
+    left = asyncio.run(_serve(_alone(feed.run, venue, settings)))
+    if left:
+        raise SystemExit(EXIT_LEFT)
+
+
+@app.command()
+def private(
+    symbols: Annotated[str, typer.Option(help="Pairs whose orders are wanted.")],
+    venue: Annotated[str, typer.Option(help="Which exchange: binance.")] = "binance",
+) -> None:
+    """Publish our own orders and balances, until SIGINT or SIGTERM.
+
+    The key comes from BINANCE_API_KEY and BINANCE_API_SECRET only.
+    """
+    from connectors.feed.private import PrivateFeed
+
+    _log(False)
+    if venue != "binance":
+        raise ConfigurationError(f"--venue: no private channel of {venue}; there is binance")
+    settings = load_settings()
+    feed = PrivateFeed(registry.venue(venue), _names(symbols, "--symbols"), settings)
+    _make_topics(settings, topics_for([venue], settings.shard))
+    if asyncio.run(_serve(feed.run)):
+        raise SystemExit(EXIT_LEFT)
+
+
+@app.command()
+def record(
+    venue: Annotated[str, typer.Option(help="Which exchange, for example binance.")],
+    symbols: Annotated[str, typer.Option(help="BASE-QUOTE, comma separated.")],
+    out: Annotated[Path, typer.Option(help="Folder for the files.")],
+    channels: Annotated[str, typer.Option(help="Of trades, quotes, books.")] = "trades",
+    max_bytes: Annotated[int, typer.Option(min=1, help="Compressed bytes per file.")] = 100_000_000,
+) -> None:
+    """Write the raw frames of a venue to zstd files, until SIGINT or SIGTERM."""
+    from connectors.feed.recorder import Recorder
+
+    _log(False)
+    try:
+        adapter = registry.venue(venue)
+    except KeyError as error:
+        raise ConfigurationError(f"--venue: {error.args[0]}") from error
+    wanted = _names(symbols, "--symbols"), _channels(channels)
+    recorder = Recorder(adapter, *wanted, load_settings(), out, max_bytes)
+    asyncio.run(_serve(recorder.run))
+    print(f"{recorder.frames} frames in {', '.join(map(str, recorder.paths))}")
+
+
+@app.command()
+def replay(
+    files: Annotated[list[Path], typer.Argument(help="Files of one venue, in order.")],
+    speed: Annotated[str, typer.Option(help="1, 10, 0.5; max: as fast as possible.")] = "1",
+) -> None:
+    """Send recorded frames through the venue's parser to Kafka, with their own times.
+
+    A replay starts from nothing: give it topics of its own by TOPIC_PREFIX.
+    """
+    from connectors.feed.replay import replay_files
+
+    _log(False)
+    try:
+        factor = 0.0 if speed == "max" else float(speed)
+    except ValueError:
+        factor = -1.0
+    if factor < 0:
+        raise ConfigurationError(f"--speed: a number or max, was {speed!r}")
+    settings = load_settings()
+    # Whose frames they are is known when they are read.
+    _make_topics(settings, topics_for(name for name, _ in WRITERS))
+    counts, left = asyncio.run(replay_files(files, factor, settings))
+    print(msgspec.json.encode(counts).decode())
     if left:
         raise SystemExit(EXIT_LEFT)
 
@@ -129,7 +203,17 @@ def simulate_stocks(context: typer.Context) -> None:
     simulator(context.args, prog_name="python -m connectors simulate-stocks")
 
 
-async def _serve(work: Callable[[asyncio.Event], Coroutine[Any, Any, int]]) -> int:
+def _alone(work: Work, venue: str, settings: Settings) -> Work:
+    """``work``, but only while this process owns the partition, where a database is to say so."""
+    if not settings.standby_database_url:
+        return work
+    from connectors.feed.standby import Ownership, lock_key, run_as_owner
+
+    key = lock_key(settings.topic_prefix, venue, settings.shard)
+    return partial(run_as_owner, Ownership(settings.standby_database_url, key), work)
+
+
+async def _serve(work: Work) -> int:
     """Run ``work`` until SIGINT or SIGTERM sets its stop event."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -34,6 +34,10 @@ StatusKind = Literal[
     "dead_letter",
 ]
 
+OrderStatus = Literal[
+    "pending_new", "new", "partially_filled", "filled", "canceled", "rejected", "expired"
+]
+
 
 class MarketEvent(Struct, frozen=True, gc=False):
     """What every event carries."""
@@ -137,5 +141,47 @@ class Heartbeat(MarketEvent, frozen=True, tag_field="event_type", tag="heartbeat
     """Once a minute: last published trade_seq of each symbol; otherwise null."""
 
 
-Event = Trade | Quote | BookUpdate | Candle | FeedStatus | Heartbeat
+class OrderEvent(MarketEvent, frozen=True, gc=False, tag_field="event_type", tag="order_status"):
+    """What became of one of our own orders; ``ts_event`` is the time of the transaction.
+
+    Sizes are in the base asset, ``filled_value`` in the quote asset; zero where there is none.
+    """
+
+    order_id: str
+    client_order_id: str
+    side: Side
+    order_type: str
+    """In lower case: ``limit``, ``market``, ``stop_loss_limit`` and so on."""
+    time_in_force: str
+    status: OrderStatus
+    execution: str
+    """What this event is about: ``new``, ``trade``, ``canceled``, ``rejected``, ``expired``."""
+    price: str
+    size: str
+    filled_size: str
+    """Filled so far."""
+    filled_value: str
+    last_price: str
+    """Of this execution."""
+    last_size: str
+    trade_id: str | None
+    fee: str
+    fee_asset: str | None
+    reason: str | None
+    """Why it was rejected."""
+    sequence: int
+    """The venue's id of this execution; rises."""
+
+
+class PositionUpdate(
+    MarketEvent, frozen=True, gc=False, tag_field="event_type", tag="position_update"
+):
+    """The balance of one asset after it changed; ``symbol`` is the asset, for example ``BTC``."""
+
+    free: str
+    locked: str
+    """Reserved by open orders."""
+
+
+Event = Trade | Quote | BookUpdate | Candle | FeedStatus | Heartbeat | OrderEvent | PositionUpdate
 """Every event that a ``market.*`` topic may hold."""

@@ -47,6 +47,11 @@ class Settings(BaseSettings):
     upbit_ws_url: str = "wss://api.upbit.com"
     upbit_rest_url: str = "https://api.upbit.com"
 
+    binance_ws_api_url: str = "wss://ws-api.binance.com:443"
+    binance_api_key: SecretStr = SecretStr("")
+    """For the private channel only; never logged."""
+    binance_api_secret: SecretStr = SecretStr("")
+
     producer: Literal["confluent", "kafka-python"] = "confluent"
     linger_ms: int = Field(20, ge=0)
     delivery_timeout: float = Field(1800.0, gt=0)
@@ -81,6 +86,9 @@ class Settings(BaseSettings):
     """Age at which a connection is replaced; default: what the venue's adapter says."""
     silence: float | None = Field(None, gt=0)
     """No frame for so long means a dead connection; default: what the venue's adapter says."""
+
+    standby_database_url: str = ""
+    """PostgreSQL that says which of several processes publishes; empty: this one alone."""
 
     metrics_port: int = Field(0, ge=-1, le=65535)
     """Prometheus metrics on 127.0.0.1. 0: any free port (it is logged); -1: off."""

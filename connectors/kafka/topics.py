@@ -82,6 +82,8 @@ TRADES = market("trades")
 QUOTES = market("quotes")
 BOOKS = market("books", **{"max.message.bytes": str(LARGEST_RECORD)})
 CANDLES = market("candles")
+ORDERS = market("orders")
+POSITIONS = market("positions")
 STATUS = market("status")
 DEAD_LETTERS = market("dead-letters", **{"max.message.bytes": str(LARGEST_RECORD)})
 LATE_EVENTS = Topic("market.late-events", 1, KEEP_BY_SIZE)
@@ -95,6 +97,8 @@ TOPICS: tuple[Topic, ...] = (
     QUOTES,
     BOOKS,
     CANDLES,
+    ORDERS,
+    POSITIONS,
     STATUS,
     DEAD_LETTERS,
     LATE_EVENTS,
@@ -117,6 +121,8 @@ TOPIC_OF_EVENT: dict[str, Topic] = {
     "quote": QUOTES,
     "book": BOOKS,
     "candle": CANDLES,
+    "order_status": ORDERS,
+    "position_update": POSITIONS,
     "status": STATUS,
 }
 """Topic by ``event_type``; heartbeats go to every event-time topic of their writer."""

@@ -1,4 +1,4 @@
-"""A local exchange: speaks Binance's and Coinbase Advanced Trade's own protocols.
+"""A local exchange: speaks Binance's, Coinbase Advanced Trade's and Kraken's own protocols.
 
 Real clients run against it unchanged. It makes a seeded market (or plays a recording), breaks
 things on command, and keeps a ledger of everything that it truly sent::

@@ -13,7 +13,7 @@ from connectors.simulator.binance_rest import BinanceRest
 from connectors.simulator.binance_streams import DepthStream, KlineStream, ticker_data
 from connectors.simulator.clock import Clock
 from connectors.simulator.faults import Faults, Kind
-from connectors.simulator.instruments import padded
+from connectors.simulator.instruments import Instrument, padded
 from connectors.simulator.ledger import Ledger
 from connectors.simulator.market import Market, SymbolMarket
 from connectors.simulator.venue import Limits, TradeText, Venue
@@ -21,8 +21,6 @@ from connectors.simulator.venue import Limits, TradeText, Venue
 
 class Binance(Venue, BinanceProtocol):
     """The simulated Binance."""
-
-    text = staticmethod(padded)
 
     def __init__(
         self,
@@ -38,6 +36,10 @@ class Binance(Venue, BinanceProtocol):
         self._depths: dict[str, DepthStream] = {}
         self._klines: dict[str, KlineStream] = {}
         self._quoted: dict[str, tuple[int, int, int, int]] = {}
+
+    def texts(self, instrument: Instrument, price: int, size: int) -> tuple[str, str]:
+        """Eight decimals."""
+        return padded(price), padded(size)
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """Also ``/api/v3``."""
@@ -62,6 +64,7 @@ class Binance(Venue, BinanceProtocol):
 
     def book_shown(self, symbol: SymbolMarket, bids: Iterable[int], asks: Iterable[int]) -> None:
         """REST has shown a book: the symbol's streams must join to it."""
+        self.note_book(symbol, self.market_now_us() // 1000 * 1000)
         for depth in self._depths.values():
             if depth.symbol is symbol:
                 depth.shown(bids, asks)
@@ -105,6 +108,15 @@ class Binance(Venue, BinanceProtocol):
             self._quoted[name] = best
             self.publish(name, ticker_data(symbol, best), listeners)
 
+    def _send_depth(self, name: str, depth: DepthStream, now_us: int) -> None:
+        data = depth.next(now_us)
+        if data is None:
+            return
+        symbol = depth.symbol
+        self.note_book(symbol, now_us // 1000 * 1000)
+        if not self.faults.strikes("book_gap", symbol.instrument.symbol, sequence=symbol.update_id):
+            self.publish(name, data, self.streams[name])
+
     def end_slice(self, to_us: int) -> None:
         """Depth streams each 100 or 1000 ms, klines each 2 s of simulated time."""
         if to_us % 100_000:
@@ -112,9 +124,7 @@ class Binance(Venue, BinanceProtocol):
         now_us = self.market_now_us()
         for name, depth in self._depths.items():
             if not to_us % depth.interval_us and not self.silent(depth.symbol):
-                data = depth.next(now_us)
-                if data is not None:
-                    self.publish(name, data, self.streams[name])
+                self._send_depth(name, depth, now_us)
         if not to_us % 2_000_000:
             for name, kline in self._klines.items():
                 data = None if self.silent(kline.symbol) else kline.next(now_us)

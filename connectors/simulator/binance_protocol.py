@@ -6,11 +6,13 @@ unknown symbol is acknowledged and stays silent.
 """
 
 import json
+import time
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from aiohttp import web
 
+from connectors.simulator.binance_private import PATH, BinancePrivate
 from connectors.simulator.clock import Clock
 from connectors.simulator.faults import Faults
 from connectors.simulator.ledger import Ledger
@@ -38,10 +40,11 @@ class BinanceProtocol(Server):
     def __init__(self, ledger: Ledger, faults: Faults, clock: Clock, limits: Limits) -> None:
         super().__init__(ledger, faults, clock, limits)
         self.streams: dict[str, list[Connection]] = {}
+        self.private = BinancePrivate()
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
-        """``/ws`` and ``/stream``."""
-        for path in ("/ws", "/ws/{stream:.+}", "/stream"):
+        """``/ws`` and ``/stream``, and the WebSocket API for the user data stream."""
+        for path in ("/ws", "/ws/{stream:.+}", "/stream", PATH):
             router.add_get(path, self.websocket)
 
     def stream_opened(self, name: str) -> None:
@@ -52,6 +55,9 @@ class BinanceProtocol(Server):
 
     def connected(self, conn: Connection, request: web.Request) -> None:
         """Subscribe to the streams that the address names."""
+        if request.path == PATH:
+            self.private.connected(conn)
+            return
         conn.combined = request.path == "/stream"
         names = request.query.get("streams", request.match_info.get("stream", ""))
         try:
@@ -61,6 +67,7 @@ class BinanceProtocol(Server):
 
     def left(self, conn: Connection) -> None:
         """Take a client off all streams."""
+        self.private.left(conn)
         self._unsubscribe(conn, list(self._of(conn)))
 
     def subscribed_to_trades(self, conn: Connection) -> bool:
@@ -81,6 +88,9 @@ class BinanceProtocol(Server):
 
     def received(self, conn: Connection, text: str) -> None:
         """Answer one request."""
+        if self.private.serves(conn):
+            self.private.received(conn, text, time.time_ns() // 1_000_000)
+            return
         try:
             request = self._parse(text)
             result = self._execute(conn, request)

@@ -11,7 +11,7 @@ import typer
 
 from connectors.simulator.clock import parse_duration, parse_speed, parse_start
 from connectors.simulator.faults import load_schedule
-from connectors.simulator.simulator import VENUES, Settings, SettingsError, serve
+from connectors.simulator.simulator import DEFAULT_VENUES, VENUES, Settings, SettingsError, serve
 from connectors.simulator.venue import Limits
 
 app = typer.Typer(add_completion=False, no_args_is_help=False)
@@ -22,8 +22,11 @@ def simulate(
     control_port: Annotated[int, typer.Option(help="Control over HTTP; 0: any free port.")] = 18100,
     binance_port: Annotated[int, typer.Option(help="Binance's WebSocket and REST.")] = 18101,
     coinbase_port: Annotated[int, typer.Option(help="Coinbase's WebSocket and REST.")] = 18102,
+    kraken_port: Annotated[int, typer.Option(help="Kraken's WebSocket and REST.")] = 18104,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    venues: Annotated[str, typer.Option(help="Which venues run.")] = "binance,coinbase",
+    venues: Annotated[str, typer.Option(help="Which venues run: also kraken.")] = ",".join(
+        DEFAULT_VENUES
+    ),
     symbols: Annotated[int, typer.Option(min=1, help="Symbols per venue.")] = 20,
     rate: Annotated[
         float, typer.Option(min=0.001, help="Trades per simulated second and venue.")
@@ -62,11 +65,11 @@ def simulate(
         1_000_000
     ),
 ) -> None:
-    """Run a local exchange that speaks Binance's and Coinbase's own protocols.
+    """Run a local exchange that speaks the venues' own protocols.
 
     Prints its addresses as one line of JSON when ready; Ctrl-C ends it and the ledger.
     """
-    ports = {"binance": binance_port, "coinbase": coinbase_port}
+    ports = {"binance": binance_port, "coinbase": coinbase_port, "kraken": kraken_port}
     try:
         settings = Settings(
             host=host,

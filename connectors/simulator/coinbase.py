@@ -13,7 +13,7 @@ from connectors.simulator.clock import Clock
 from connectors.simulator.coinbase_protocol import HEARTBEATS, CoinbaseProtocol
 from connectors.simulator.coinbase_rest import CoinbaseRest
 from connectors.simulator.faults import Faults, Kind
-from connectors.simulator.instruments import rfc3339, trimmed
+from connectors.simulator.instruments import Instrument, rfc3339, trimmed
 from connectors.simulator.ledger import Ledger
 from connectors.simulator.market import Market, SymbolMarket
 from connectors.simulator.venue import Limits, TradeText, Venue
@@ -25,8 +25,6 @@ SNAPSHOT_TRADES = 100
 
 class Coinbase(Venue, CoinbaseProtocol):
     """The simulated Coinbase."""
-
-    text = staticmethod(trimmed)
 
     def __init__(
         self,
@@ -42,6 +40,10 @@ class Coinbase(Venue, CoinbaseProtocol):
         self._books: dict[str, BookFeed] = {}
         self._quoted: dict[str, tuple[int, int, int, int]] = {}
         self._changed: set[SymbolMarket] = set()
+
+    def texts(self, instrument: Instrument, price: int, size: int) -> tuple[str, str]:
+        """No zeros at the end."""
+        return trimmed(price), trimmed(size)
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """Also the REST paths."""
@@ -76,6 +78,7 @@ class Coinbase(Venue, CoinbaseProtocol):
             if feed is None:
                 feed = self._books[product] = BookFeed()
                 feed.reset(*symbol.book(), symbol.update_id)
+                self.note_book(symbol, self.market_now_us())
             event = book_event(
                 "snapshot",
                 product,
@@ -140,9 +143,20 @@ class Coinbase(Venue, CoinbaseProtocol):
         if listeners and feed is not None:
             _, bids, asks = feed.next(*symbol.book(), symbol.update_id)
             if bids or asks:
-                event = book_event("update", product, self.market_now_us(), bids, asks)
-                for conn in listeners:
-                    self.send(conn, "l2_data", event)
+                self._send_book(symbol, listeners, bids, asks)
+
+    def _send_book(
+        self, symbol: SymbolMarket, listeners: Sequence[Connection], bids: Changes, asks: Changes
+    ) -> None:
+        now_us = self.market_now_us()
+        event = book_event("update", symbol.instrument.native_symbol, now_us, bids, asks)
+        self.note_book(symbol, now_us)
+        lost = self.faults.strikes("book_gap", symbol.instrument.symbol, sequence=symbol.update_id)
+        for conn in listeners:
+            if lost:
+                conn.sequence += 1
+            else:
+                self.send(conn, "l2_data", event)
 
 
 def trades_event(kind: str, product: str, trades: Sequence[TradeText]) -> str:

@@ -6,16 +6,21 @@
 | duplicate | trades are sent twice, the second time at once or up to ``delay`` seconds later |
 | malformed | the trade's frame is broken JSON or lacks a sound price: it counts as not sent |
 | truncate | the trade's frame is cut off: it counts as not sent |
+| checksum | Kraken: a book update carries a wrong checksum |
+| book_gap | a book update is lost: ids (Binance), sequence (Coinbase), checksum (Kraken) tell |
 | silence | connections stay up and say nothing; the market goes on; nothing is sent later |
+| half_open | the sockets of this moment stay open, and nothing comes or is answered any more |
 | disconnect | all connections are cut without a close frame |
 | shutdown | Binance: ``serverShutdown``, Coinbase: close 1001; cut ``delay`` wall seconds later |
 | slow_pong | the client's pings are answered ``delay`` (5) wall seconds late |
 | rest_down | REST answers 503 |
 
 ``seconds`` is simulated time (default 30; none where only ``count`` is given); ``count`` bounds how
-many trades are hit, ``probability`` (1) how likely each is, ``symbol`` (BTC-USDT) which.
+many trades or book updates are hit, ``probability`` (1) how likely each is, ``symbol`` (BTC-USDT)
+which.
 """
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from random import Random
@@ -31,7 +36,10 @@ Kind = Literal[
     "duplicate",
     "malformed",
     "truncate",
+    "checksum",
+    "book_gap",
     "silence",
+    "half_open",
     "disconnect",
     "shutdown",
     "slow_pong",
@@ -39,7 +47,9 @@ Kind = Literal[
 ]
 TRADE_KINDS = ("malformed", "truncate", "disorder", "duplicate")
 """Kinds that hit single trades; the first that hits decides."""
-INSTANT_KINDS = ("disconnect", "shutdown")
+BOOK_KINDS = ("checksum", "book_gap")
+"""Kinds that hit single book updates."""
+INSTANT_KINDS = ("disconnect", "shutdown", "half_open")
 
 
 class Fault(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -115,6 +125,20 @@ class Faults:
                 return fault
         return None
 
+    def strikes(self, kind: Kind, symbol: str, **details: object) -> bool:
+        """Whether a fault of a kind of ``BOOK_KINDS`` hits the update at hand."""
+        for active in self._active:
+            fault = active.fault
+            concerned = fault.kind == kind and active.left != 0
+            if not concerned or fault.symbol not in (None, symbol):
+                continue
+            if self._random.random() < fault.probability:
+                if active.left is not None:
+                    active.left -= 1
+                self._ledger.fault(kind, self._exchange, symbol=symbol, **details)
+                return True
+        return False
+
     def fate(self, symbol: str, trade_id: int, time_us: int) -> tuple[Kind | None, int]:
         """What becomes of a trade: the kind of fault and a delay in µs where it has one.
 
@@ -158,21 +182,19 @@ class Faults:
 
 
 MALFORMED_KINDS = 5
-_PRICE_KEYS = (b'"p":"', b'"price":"')
+_PRICE = re.compile(rb'"(?:p|price)":("[^"]*"|[0-9.]+)')
 
 
 def malformed(payload: bytes, variant: int) -> bytes:
     """A frame with one trade, broken in one of ``MALFORMED_KINDS`` ways."""
-    key = next(key for key in _PRICE_KEYS if key in payload)
-    start = payload.index(key)
-    end = payload.index(b'"', start + len(key)) + 1
-    name = key[:-1]
+    found = _PRICE.search(payload)
+    assert found is not None, payload
     if variant == 0:
         return payload.replace(b'":', b'";', 3)
     if variant == 1:
         return b"<html><body>502 Bad Gateway</body></html>"
     price = (b'"not a price"', b"null", b'"12,5"')[variant - 2]
-    return payload[:start] + name + price + payload[end:]
+    return payload[: found.start(1)] + price + payload[found.end(1) :]
 
 
 def load_schedule(path: Path) -> list[Fault]:

@@ -2,7 +2,8 @@
 
 Prices and sizes are integers of 1e-8 inside the simulator (``E8``); text is made at the edge.
 Precisions follow the venues' listings of 2026: Binance's tick and step sizes, Coinbase's
-``quote_increment`` and ``base_increment``.
+``quote_increment`` and ``base_increment``. Kraken takes the price's decimals of the others and
+eight decimals for every size, as its ``lot_decimals`` nearly always are.
 """
 
 from dataclasses import dataclass
@@ -53,6 +54,20 @@ class Instrument:
         """Base and quote joined by a dash: ``BTC-USDT``."""
         return f"{self.base}-{self.quote}"
 
+    @property
+    def price_decimals(self) -> int:
+        """Decimals of the tick size."""
+        return 9 - len(str(self.tick))
+
+    @property
+    def size_decimals(self) -> int:
+        """Decimals of the lot size."""
+        return 9 - len(str(self.lot))
+
+
+_SEPARATORS = {"binance": "", "coinbase": "-", "kraken": "/"}
+"""Between base and quote in the venue's own spelling."""
+
 
 def listing(venue: str, count: int) -> tuple[Instrument, ...]:
     """The first ``count`` instruments of a venue, the most traded first.
@@ -73,15 +88,15 @@ def _instrument(venue: str, index: int) -> Instrument:
             1,
             4,
         )
-    binance = venue == "binance"
-    quote = "USDT" if binance else "USD"
+    quote = "USDT" if venue == "binance" else "USD"
+    size_decimals = {"binance": binance_decimals, "coinbase": coinbase_decimals}.get(venue, 8)
     return Instrument(
         base=base,
         quote=quote,
-        native_symbol=f"{base}{quote}" if binance else f"{base}-{quote}",
+        native_symbol=f"{base}{_SEPARATORS[venue]}{quote}",
         price=round(price * E8),
         tick=10 ** (8 - price_decimals),
-        lot=10 ** (8 - (binance_decimals if binance else coinbase_decimals)),
+        lot=10 ** (8 - size_decimals),
     )
 
 
@@ -95,6 +110,12 @@ def trimmed(value: int) -> str:
     return f"{value // E8}.{value % E8:08d}".rstrip("0").rstrip(".")
 
 
+def fixed(value: int, decimals: int) -> str:
+    """Kraken's text: as many decimals as the pair has, ``68016.1`` or ``0.00100000``."""
+    text = padded(value)
+    return text[: len(text) - 8 + decimals] if decimals else text[:-9]
+
+
 @lru_cache(maxsize=64)
 def _second_text(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
@@ -106,3 +127,9 @@ def rfc3339(time_us: int) -> str:
     if not micros:
         return _second_text(second) + "Z"
     return f"{_second_text(second)}.{micros:06d}".rstrip("0") + "Z"
+
+
+def rfc3339_micros(time_us: int) -> str:
+    """Kraken's time: UTC with always six decimals."""
+    second, micros = divmod(time_us, 1_000_000)
+    return f"{_second_text(second)}.{micros:06d}Z"

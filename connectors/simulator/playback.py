@@ -19,7 +19,7 @@ from aiohttp import web
 from connectors.simulator.binance_protocol import BinanceProtocol
 from connectors.simulator.clock import Clock
 from connectors.simulator.coinbase_protocol import HEARTBEATS, CoinbaseProtocol
-from connectors.simulator.faults import TRADE_KINDS, Fault, Faults
+from connectors.simulator.faults import BOOK_KINDS, TRADE_KINDS, Fault, Faults
 from connectors.simulator.ledger import Ledger
 from connectors.simulator.recording import RecordedFrame, RecordedTrade, Recording
 from connectors.simulator.venue import Limits, Server
@@ -76,7 +76,7 @@ class Playback(Server):
 
     def start_fault(self, fault: Fault) -> None:
         """Recorded frames are not changed: ValueError for the faults that would."""
-        if fault.kind in TRADE_KINDS:
+        if fault.kind in (*TRADE_KINDS, *BOOK_KINDS):
             raise ValueError(f"{fault.kind} is not possible with a recording")
         super().start_fault(fault)
 

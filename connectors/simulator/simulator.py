@@ -18,14 +18,16 @@ from connectors.simulator.control import Control
 from connectors.simulator.engine import Engine
 from connectors.simulator.faults import Fault, Faults
 from connectors.simulator.instruments import listing
+from connectors.simulator.kraken import Kraken
 from connectors.simulator.ledger import Ledger
 from connectors.simulator.market import Market, MarketSettings
 from connectors.simulator.playback import PLAYBACKS
 from connectors.simulator.recording import load_recording
 from connectors.simulator.venue import Limits, Server, Venue
 
-VENUES: dict[str, type[Venue]] = {"binance": Binance, "coinbase": Coinbase}
-TIME_UNIT_US = {"binance": 1000, "coinbase": 1}
+VENUES: dict[str, type[Venue]] = {"binance": Binance, "coinbase": Coinbase, "kraken": Kraken}
+DEFAULT_VENUES = ("binance", "coinbase")
+TIME_UNIT_US = {"binance": 1000, "coinbase": 1, "kraken": 1}
 SEND_BUFFER = 128 * 1024
 """The kernel's part of what a client may leave unread, so that the limit counts for something."""
 
@@ -39,7 +41,7 @@ class Settings:
 
     host: str = "127.0.0.1"
     control_port: int = 0
-    ports: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(VENUES, 0))
+    ports: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(DEFAULT_VENUES, 0))
     symbols: int = 20
     rate: float = 20.0
     seed: int = 1

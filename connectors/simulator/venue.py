@@ -15,8 +15,10 @@ from typing import ClassVar, NamedTuple
 from aiohttp import WSMsgType, web
 from aiohttp.typedefs import Handler
 
+from connectors.simulator.booklog import BookLog
 from connectors.simulator.clock import Clock
 from connectors.simulator.faults import Fault, Faults, Kind
+from connectors.simulator.instruments import Instrument
 from connectors.simulator.ledger import Ledger
 from connectors.simulator.market import Market, SymbolMarket
 from connectors.simulator.wire import Connection
@@ -53,6 +55,8 @@ class Server(ABC):
 
     name: ClassVar[str]
     messages_per_second: ClassVar[int]
+    checksums: ClassVar[bool] = False
+    """Whether book updates carry a checksum."""
     trades = 0
     sent = 0
 
@@ -151,6 +155,8 @@ class Server(ABC):
             if conn.too_fast(time.monotonic(), self.messages_per_second):
                 self.drop(conn, "too many messages", code=1008)
                 return
+            if conn.half_open:
+                continue
             if kind is WSMsgType.PING:
                 slow = self.faults.active("slow_pong")
                 delay = 0.0 if slow is None else 5.0 if slow.delay is None else slow.delay
@@ -174,13 +180,19 @@ class Server(ABC):
         self.left(conn)
 
     def start_fault(self, fault: Fault) -> None:
-        """Do what a fault asks, now."""
+        """Do what a fault asks, now. ValueError where the venue's protocol does not have it."""
+        if fault.kind == "checksum" and not self.checksums:
+            raise ValueError(f"{self.name} sends no checksums")
         if fault.kind == "silence":
             self.send_pending()
         self.faults.start(fault, self.clock.now_us)
         if fault.kind == "disconnect":
             for conn in tuple(self.connections.values()):
                 self.drop(conn, "fault: disconnect")
+        elif fault.kind == "half_open":
+            for conn in tuple(self.connections.values()):
+                self._flush(conn)
+                conn.half_open = True
         elif fault.kind == "shutdown":
             for conn in tuple(self.connections.values()):
                 self.say_goodbye(conn, 5.0 if fault.delay is None else fault.delay)
@@ -224,7 +236,7 @@ class Server(ABC):
                 self.drop(conn, f"{conn.unread} bytes unread")
 
     def _flush(self, conn: Connection) -> None:
-        if conn.open:
+        if conn.open and not conn.half_open:
             for (symbol, via), ids in conn.sent.items():
                 self.sent += len(ids)
                 self.ledger.sent(self.name, symbol, conn.name, via, ids)
@@ -271,11 +283,11 @@ class Venue(Server):
         self.skew_us = skew_us
         self._to_us = clock.now_us
         self._held: list[tuple[int, int, SymbolMarket, TradeText]] = []
+        self.book_logs = {one.instrument.symbol: BookLog(one) for one in market.symbols}
 
-    @staticmethod
     @abstractmethod
-    def text(value: int) -> str:
-        """Price or size as the venue's stream writes it."""
+    def texts(self, instrument: Instrument, price: int, size: int) -> tuple[str, str]:
+        """Price and size as the venue's stream writes them."""
 
     @abstractmethod
     def offer(self, symbol: SymbolMarket, trades: Sequence[TradeText]) -> None:
@@ -320,7 +332,12 @@ class Venue(Server):
                 self.offer(symbol, (trade,))
         for symbol, made in self.market.until(venue_us):
             trades = [
-                TradeText(t.trade_id, t.time_us, self.text(t.price), self.text(t.size), t.buy)
+                TradeText(
+                    t.trade_id,
+                    t.time_us,
+                    *self.texts(symbol.instrument, t.price, t.size),
+                    t.buy,
+                )
                 for t in made
             ]
             instrument = symbol.instrument
@@ -342,6 +359,10 @@ class Venue(Server):
             else:
                 self._through_faults(symbol, trades)
         self.end_slice(to_us)
+
+    def note_book(self, symbol: SymbolMarket, time_us: int) -> None:
+        """Remember a book that is told now, with the time that its frame carries."""
+        self.book_logs[symbol.instrument.symbol].note(time_us)
 
     def market_now_us(self) -> int:
         """The venue's own time: end of the slice that is being made, plus the venue's skew."""

@@ -48,6 +48,8 @@ class Connection:
         self.too_much_since: float | None = None
         self.sent: dict[tuple[str, str], list[int]] = {}
         self.frames = 0
+        self.half_open = False
+        """The socket stays, but nothing that is sent arrives and nothing received counts."""
         self._out: list[bytes] = []
         self._pings: dict[bytes, float] = {}
         self._last_ping = self.opened
@@ -80,12 +82,14 @@ class Connection:
     def flush(self) -> None:
         """Write what is queued."""
         if self._out:
-            if self.open:
+            if self.open and not self.half_open:
                 self.transport.write(b"".join(self._out))
             self._out.clear()
 
     def ping_due(self, now: float, every: float, timeout: float) -> bool:
         """Send a ping when it is time; False where an earlier one was not answered in time."""
+        if self.half_open:
+            return True
         if any(now - at > timeout for at in self._pings.values()):
             return False
         if now - self._last_ping >= every:
@@ -112,7 +116,7 @@ class Connection:
         """Answer a client's ping, late if so wished."""
 
         def write() -> None:
-            if self.open:
+            if self.open and not self.half_open:
                 self.flush()
                 self.transport.write(frame(PONG, payload))
 

@@ -55,8 +55,8 @@ def _get(url: str) -> dict[str, dict[str, dict[str, int]]]:
     [
         ("--since", "yesterday", "2h"),
         ("--catch-up", "fast", "200x"),
-        ("--venues", "kraken", "binance, coinbase"),
-        ("--wait-for-subscribers", "kraken=1", "venue=number"),
+        ("--venues", "bitmex", "binance, coinbase, kraken"),
+        ("--wait-for-subscribers", "bitmex=1", "venue=number"),
         ("--faults", "/nonexistent.json", "nonexistent"),
     ],
 )
