@@ -190,10 +190,12 @@ class KafkaReader:
         self._lost: set[Partition] = set()
         self._settled = False
         name = prefix + topic
+        # Asked for beforehand: kafka-python 3.0.12 joins without knowing the topic, and as leader
+        # of the group gives no partition to anybody until the metadata's next refresh.
+        parts = consumer.partitions_for_topic(name)
         if group is not None:
             consumer.subscribe([name], listener=self._changes)
         else:
-            parts = consumer.partitions_for_topic(name)
             consumer.assign([TopicPartition(name, number) for number in parts])
 
     def poll(self, timeout: float) -> list[Record]:
