@@ -94,11 +94,11 @@ class Progress:
             tracked.advance()
         return {partition: len(tracked.entries) for partition, tracked in self._tracked.items()}
 
-    def to_commit(self) -> dict[Partition, int]:
-        """Positions that have moved since the last call."""
+    def to_commit(self, again: bool = False) -> dict[Partition, int]:
+        """Positions that have moved since the last call; with ``again`` all of them."""
         moved = {}
         for partition, tracked in self._tracked.items():
             position = tracked.advance()
-            if self._committed.get(partition, -1) < position:
+            if again or self._committed.get(partition, -1) < position:
                 moved[partition] = self._committed[partition] = position
         return moved

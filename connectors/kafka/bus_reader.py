@@ -18,6 +18,10 @@ POLL = 0.05
 
 COMMIT_INTERVAL = 0.1
 
+FULL_COMMIT_INTERVAL = 5.0
+"""Seconds after which positions that have not moved are committed again: a commit may have failed
+in a rebalance, and a group without one for its retention time would be forgotten."""
+
 
 class ReaderThread:
     """Reads for the subscriptions of one group.
@@ -52,6 +56,7 @@ class ReaderThread:
         self._ready = threading.Event()
         self._stop = threading.Event()
         self._last_commit = 0.0
+        self._last_full_commit = time.monotonic()
         self._bursts = Bursts(logger)
         self._thread = threading.Thread(target=self._run, name="bus-reader", daemon=True)
 
@@ -91,7 +96,7 @@ class ReaderThread:
     def close(self) -> None:
         """Commit what is done and leave the group; the workers must have stopped."""
         try:
-            self._reader.commit(self._progress.to_commit(), wait=True)
+            self._reader.commit(self._progress.to_commit(again=True), wait=True)
         except Exception as error:
             logger.warning("bus: last commit failed (%s): its events will come again", error)
         self._reader.close()
@@ -139,7 +144,10 @@ class ReaderThread:
         now = time.monotonic()
         if now - self._last_commit >= COMMIT_INTERVAL:
             self._last_commit = now
-            positions = self._progress.to_commit()
+            again = now - self._last_full_commit >= FULL_COMMIT_INTERVAL
+            if again:
+                self._last_full_commit = now
+            positions = self._progress.to_commit(again)
             if positions:
                 self._reader.commit(positions)
 

@@ -146,9 +146,8 @@ def run() -> dict[str, float]:
     bootstrap = load_settings().kafka_bootstrap_servers
     results: dict[str, float] = {}
     for wait, title in ((0.0, "handlers that count"), (0.001, "handlers that wait 1 ms")):
-        print(
-            f"event bus, {title}\n{'subscribers':>12}{'workers':>9}{'events/s':>11}{'handled/s':>11}"
-        )
+        print(f"event bus, {title}")
+        print(f"{'subscribers':>12}{'workers':>9}{'events/s':>11}{'handled/s':>11}")
         for subscribers in SUBSCRIBERS:
             for workers in WORKERS:
                 if wait and subscribers == max(SUBSCRIBERS):
