@@ -128,8 +128,10 @@ class Bridge:
         """Work until ``stop`` is set; what was published is committed then."""
         last = time.monotonic()
         dirty = False
+        begun: set[TopicPartition] = set()
         while not stop.is_set():
             polled = self._consumer.poll(timeout_ms=200, max_records=MAX_RECORDS)
+            begun = self._begin(begun)
             for where, batch in polled.items():
                 self._publish(where, batch)
             dirty = dirty or bool(polled)
@@ -138,6 +140,14 @@ class Bridge:
                 last, dirty = time.monotonic(), False
         self._commit()
         self._consumer.close(autocommit=False, timeout_ms=5_000)
+
+    def _begin(self, begun: set[TopicPartition]) -> set[TopicPartition]:
+        """Know where each new partition begins before anything is published: what the bus hears
+        of one topic tells that all are read from now on."""
+        assigned: set[TopicPartition] = self._consumer.assignment()
+        for where in assigned - begun:
+            self._consumer.position(where, timeout_ms=5_000)
+        return assigned
 
     def _publish(self, where: TopicPartition, batch: Sequence[Any]) -> None:
         topic = where.topic.removeprefix(self._prefix)
