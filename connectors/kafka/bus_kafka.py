@@ -109,7 +109,8 @@ class KafkaTransport:
             consumer = KafkaConsumer(
                 **{
                     "bootstrap_servers": self._bootstrap,
-                    "group_id": group,
+                    # As the topics: a demo's members are none of the real group's.
+                    "group_id": None if group is None else self._prefix + group,
                     "enable_auto_commit": False,
                     "auto_offset_reset": "latest",
                     "bootstrap_timeout_ms": 10_000,

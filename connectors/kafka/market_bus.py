@@ -159,7 +159,7 @@ class KafkaEventBus:
                 linger_ms=5,
                 batch_size=BATCH_BYTES,
                 max_request_size=LARGEST_RECORD,
-                bootstrap_timeout_ms=10_000,
+                bootstrap_timeout_ms=5_000,
                 max_block_ms=10_000,
                 allow_auto_create_topics=False,
                 metrics_enabled=False,
