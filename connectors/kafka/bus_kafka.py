@@ -202,7 +202,7 @@ class KafkaReader:
     def poll(self, timeout: float) -> list[Record]:
         """Records, after noting where each new partition begins."""
         polled = self._consumer.poll(timeout_ms=round(timeout * 1000))
-        self._settle()
+        self._settle({where: batch[0].offset for where, batch in polled.items()})
         # What was read before a rebalance is not ours any more: it comes again to its owner.
         assigned = self._consumer.assignment()
         records = []
@@ -214,9 +214,9 @@ class KafkaReader:
                 ]
         return records
 
-    def _settle(self) -> None:
+    def _settle(self, polled: Mapping[TopicPartition, int]) -> None:
         """Write down where a group begins that has no position: whoever takes the partition over
-        before the first commit must not begin later."""
+        before the first commit must not begin later. ``polled``: first offsets just read."""
         changes = self._changes
         with changes.lock:
             fresh, changes.fresh = changes.fresh, set()
@@ -232,7 +232,9 @@ class KafkaReader:
         starts = {}
         for where in fresh & self._consumer.assignment():
             if self._consumer.committed(where) is None:
-                starts[where] = OffsetAndMetadata(self._consumer.position(where), "", -1)
+                first = polled.get(where)
+                start = self._consumer.position(where) if first is None else first
+                starts[where] = OffsetAndMetadata(start, "", -1)
         if starts:
             self._consumer.commit(starts)
         self._settled = self._settled or joined
