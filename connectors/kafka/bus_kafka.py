@@ -191,11 +191,12 @@ class KafkaReader:
         self._lost: set[Partition] = set()
         self._settled = False
         name = prefix + topic
-        # Asked for beforehand: kafka-python 3.0.12 joins without knowing the topic, and as leader
-        # of the group gives no partition to anybody until the metadata's next refresh.
         parts = consumer.partitions_for_topic(name)
         if group is not None:
             consumer.subscribe([name], listener=self._changes)
+            # kafka-python 3.0.12 joins with what it knows of the subscribed topics: nothing, as
+            # leader it then gives no partition to anybody and joins again at the next refresh.
+            consumer.topics()
         else:
             consumer.assign([TopicPartition(name, number) for number in parts])
 

@@ -62,8 +62,8 @@ class TopicSubscription:
         self._stop = threading.Event()
         self._ready = threading.Event()
         self._bursts = Bursts(logger)
-        consumer.partitions_for_topic(topic)
         consumer.subscribe([topic])
+        consumer.topics()  # before it joins: see bus_kafka
         self._thread = threading.Thread(target=self._run, name=f"market-{topic}", daemon=True)
         self._thread.start()
 

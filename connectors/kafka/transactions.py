@@ -83,8 +83,8 @@ class ExactlyOnce:
             )
         except (KafkaError, OSError) as error:
             raise BrokerUnreachable(bootstrap, error) from error
-        self._consumer.partitions_for_topic(topic)
         self._consumer.subscribe([topic])
+        self._consumer.topics()  # before it joins: see bus_kafka
 
     def run_once(self, timeout: float = 1.0, most: int = 500) -> int:
         """One transaction over what is there; gives how many records it took.
