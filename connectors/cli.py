@@ -8,6 +8,7 @@ import asyncio
 import logging
 import signal
 import sys
+import threading
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
@@ -167,6 +168,31 @@ def topics(
         raise ConfigurationError(f"--venues: {error.args[0]}") from error
     changed = _make_topics(settings, wanted)
     print("\n".join(changed) if changed else "all topics exist")
+
+
+@app.command()
+def bridge(
+    topics: Annotated[
+        str, typer.Option(help="Which, comma separated; default: all. analytics.* is one word.")
+    ] = "",
+    verbose: Annotated[bool, typer.Option(help="Log more.")] = False,
+) -> None:
+    """Turn records of market.*, analytics.* and alerts into events of the bus, until a signal."""
+    from connectors.kafka.bridge import Bridge
+    from connectors.kafka.bus import EventBus
+
+    _log(verbose)
+    settings = load_settings()
+    bootstrap, prefix = settings.kafka_bootstrap_servers, settings.topic_prefix
+    bus = EventBus(bootstrap, topic_prefix=prefix)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        bus.broadcast_heartbeat("bridge")
+        Bridge(bus, bootstrap, prefix, _names(topics, "--topics") if topics else ()).run(stop)
+    finally:
+        bus.stop()
 
 
 def _make_topics(settings: Settings, wanted: list[Topic]) -> list[str]:

@@ -89,6 +89,25 @@ DEAD_LETTERS = market("dead-letters", **{"max.message.bytes": str(LARGEST_RECORD
 LATE_EVENTS = Topic("market.late-events", 1, KEEP_BY_SIZE)
 ALERTS = Topic("alerts", 1, {"cleanup.policy": "compact,delete", "retention.ms": "-1"})
 
+DAY_MS = 24 * 3600 * 1000
+BUS_EVENTS = Topic("bus.events", 6, {"retention.ms": str(7 * DAY_MS)})
+BUS_DEAD_LETTERS = Topic(
+    "bus.dead-letters",
+    1,
+    {"retention.ms": str(30 * DAY_MS), "max.message.bytes": str(LARGEST_RECORD)},
+)
+BUS_PAYLOADS = Topic(
+    "bus.payloads",
+    6,
+    {
+        "cleanup.policy": "compact,delete",
+        "retention.ms": str(7 * DAY_MS),
+        "max.message.bytes": str(LARGEST_RECORD),
+    },
+)
+BUS_TOPICS: tuple[Topic, ...] = (BUS_EVENTS, BUS_DEAD_LETTERS, BUS_PAYLOADS)
+"""Topics of the event bus, whose records are stamped with the wall clock."""
+
 EVENT_TIME_TOPICS: tuple[Topic, ...] = (TRADES, QUOTES, BOOKS, CANDLES)
 """Topics that windows read: heartbeats move their time."""
 
@@ -103,6 +122,7 @@ TOPICS: tuple[Topic, ...] = (
     DEAD_LETTERS,
     LATE_EVENTS,
     ALERTS,
+    *BUS_TOPICS,
 )
 
 PER_WRITER: tuple[Topic, ...] = (TRADES, QUOTES, BOOKS, CANDLES, STATUS, DEAD_LETTERS)

@@ -229,6 +229,35 @@ def work(
 
 
 @app.command()
+def tell_bus() -> None:
+    """Publish the progress of all executions on the event bus, until a signal."""
+    import asyncio
+
+    from connectors.kafka.bus import EventBus
+    from dags.batch.errors import UnknownBatch
+    from dags.batch.live import Hub
+    from dags.batch.tell_bus import tell
+
+    def progress(connection: Any, number: int) -> dict[str, Any] | None:
+        try:
+            return ProgressManager(connection).snapshot(number)
+        except UnknownBatch:
+            return None
+
+    async def work() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await tell(Hub(lambda: connect(autocommit=True), progress), bus, stop)
+
+    bus = EventBus()
+    try:
+        asyncio.run(work())
+    finally:
+        bus.stop()
+
+
+@app.command()
 def migrate() -> None:
     """Make the batch's tables, or bring them forward. Safe to run again."""
     from dags.batch.migrations import migrate as apply

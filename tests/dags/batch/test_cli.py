@@ -29,6 +29,7 @@ COMMANDS = (
     "report",
     "work",
     "migrate",
+    "tell_bus",
 )
 
 
