@@ -37,7 +37,7 @@ from connectors.exchanges.base import (
     Venue,
     VenueError,
 )
-from connectors.feed.connection import open_connection, send_all
+from connectors.feed.connection import Sender, open_connection
 from connectors.feed.status import status, wall_clock
 from connectors.settings import Settings, load_settings
 
@@ -192,11 +192,8 @@ class DataStreamProcessor:
             connection.connected, connection.websocket = True, websocket
             await self._tell(connection, "connected", url)
             silence = settings.silence or venue.limits.silence
-            sending = asyncio.create_task(
-                send_all(
-                    websocket, parser.subscribe_frames(wanted), venue.limits.messages_per_second
-                )
-            )
+            sender = Sender(websocket, venue.limits.messages_per_second)
+            sending = asyncio.create_task(sender.send(*parser.subscribe_frames(wanted)))
             try:
                 while True:
                     try:
