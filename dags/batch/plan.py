@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dags.batch.models import Mode
 from dags.batch.request import BadRequest, Request
 from dags.batch.sessions import Sessions
+from dags.batch.start import chunk_sizes
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -121,14 +122,15 @@ def retry(failed: Mapping[str, Window], of: str) -> Plan:
     return Plan(sorted(failed), {code: found for code, found in failed.items() if any(found)})
 
 
-def check_chunks(stocks: int, batch_size: int, limit: int) -> int:
+def check_chunks(stocks: int, batch_size: int, workers: int, limit: int) -> int:
     """Number of chunks; BadRequest where Airflow would refuse to map so many tasks."""
-    chunks = ceil(stocks / batch_size)
+    chunks = len(chunk_sizes(stocks, batch_size, workers))
     if chunks > limit:
         raise BadRequest(
             [
                 f"batch_size: {stocks} stocks in chunks of {batch_size} are {chunks} tasks, "
-                f"Airflow maps {limit} at most: choose {ceil(stocks / limit)} or more"
+                f"Airflow maps {limit} at most: choose {ceil(stocks / max(1, limit - workers))} "
+                "or more"
             ]
         )
     return chunks

@@ -111,7 +111,7 @@ def make_plan(run: Run, params: Mapping[str, Any], most_chunks: int) -> list[dic
         session = session_for(run, known)
         request = _request(run, params, session)
         made = _plan(connection, request, known, config)
-        plan.check_chunks(len(made.codes), config.batch_size, most_chunks)
+        plan.check_chunks(len(made.codes), config.batch_size, config.max_workers, most_chunks)
         run_id = plan.free_run_id(connection, run.run_id)
     engine = BatchEngine(config, Database())
     batch_id = engine.start_batch(
