@@ -28,7 +28,7 @@ from tests.recordings import FOLDER, frames
 
 FRAMES = 4_000
 KINDS: dict[type, str] = {Trade: "trades", Quote: "quotes", BookUpdate: "books", Candle: "candles"}
-_DIGITS = re.compile(rb'(?<=[0-9]\.)[0-9]+(?=[",}])')
+_DIGITS = re.compile(rb'(?<=[0-9]\.)[0-9]+(?=[",}Z])')
 
 
 def _kraken_books(rng: random.Random) -> Iterator[bytes]:
