@@ -35,6 +35,8 @@ from connectors.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+TOPICS = (topics.ORDERS, topics.POSITIONS)
+"""What this feed writes, and moves by heartbeats."""
 REFUSED_FOR_GOOD = {"-2014", "-2015", "-1022", "-1002"}
 """Binance's codes for a wrong key, a wrong signature, or a missing right: no try will help."""
 
@@ -58,10 +60,7 @@ class PrivateFeed:
         self._venue = venue
         self._symbols = list(symbols)
         self._settings = settings
-        self._clocks = {
-            topic: HeartbeatClock(settings.heartbeat_margin)
-            for topic in (topics.ORDERS, topics.POSITIONS)
-        }
+        self._clocks = {topic.name: HeartbeatClock(settings.heartbeat_margin) for topic in TOPICS}
         self._source = f"{venue.name}-private"
         self._live = False
         self._was_live = False
@@ -143,7 +142,7 @@ class PrivateFeed:
     def _handle(self, publisher: Publisher, item: PrivateItem, ts_recv: int) -> None:
         if isinstance(item, (OrderEvent, PositionUpdate)):
             kind = str(item.__struct_config__.tag)
-            self._clocks[topics.TOPIC_OF_EVENT[kind]].event(item.ts_event)
+            self._clocks[topics.TOPIC_OF_EVENT[kind].name].event(item.ts_event)
             publisher.event(item, kind)
             self.events += 1
         elif isinstance(item, DeadLetter):
@@ -169,8 +168,8 @@ class PrivateFeed:
         """Heartbeats of the two topics while the channel is live, each second."""
         while True:
             await asyncio.sleep(1.0)
-            for topic, clock in self._clocks.items():
-                at = clock.tick(time.monotonic(), quiet=not self._live)
+            for topic in TOPICS:
+                at = self._clocks[topic.name].tick(time.monotonic(), quiet=not self._live)
                 if at is not None:
                     head = (self._venue.name, "*", "*", at, wall_clock(), self._source)
                     beat = Heartbeat(*head, "venue", SCHEMA_VERSION, last_trade_ids=None)

@@ -80,7 +80,7 @@ class Replay:
         self._venue = venue
         self._publisher = publisher
         self._speed = speed
-        self._clocks = {topic: HeartbeatClock(margin) for topic in CHANNELS}
+        self._clocks = {topic.name: HeartbeatClock(margin) for topic in CHANNELS}
         self._parsers: dict[str, Parser] = {}
         self._instruments: list[Instrument] = []
         self._subscriptions: list[Subscription] = []
@@ -164,8 +164,8 @@ class Replay:
                 await asyncio.sleep(ahead)
 
     def _beat(self, ts: int) -> None:
-        for topic, clock in self._clocks.items():
-            at = clock.tick(ts / 1_000_000, quiet=not self._parsers)
+        for topic in CHANNELS:
+            at = self._clocks[topic.name].tick(ts / 1_000_000, quiet=not self._parsers)
             if at is not None:
                 name = self._venue.name
                 head = (name, "*", "*", at, ts, f"{name}-replay", "venue", SCHEMA_VERSION)
@@ -177,9 +177,9 @@ class Replay:
             self.counts.duplicates += 1
         elif isinstance(item, (Trade, Quote, BookUpdate, Candle)):
             kind = str(item.__struct_config__.tag)
-            topic = topics.TOPIC_OF_EVENT[kind]
-            if topic in self._clocks:
-                self._clocks[topic].event(item.ts_event)
+            clock = self._clocks.get(topics.TOPIC_OF_EVENT[kind].name)
+            if clock is not None:
+                clock.event(item.ts_event)
             self._publisher.event(item, kind)
             self.counts.events[kind] = self.counts.events.get(kind, 0) + 1
         elif isinstance(item, DeadLetter):

@@ -32,7 +32,8 @@ async def test_a_standby_takes_over_from_a_killed_owner(
     stack: RunningStack, tmp_path: Path
 ) -> None:
     """kill -9 of the owner: each trade of the ledger is in the log once, from two processes."""
-    async with exchange(tmp_path / "ledger", rate=100.0, symbols=2) as here:
+    ports = {"binance": 0}
+    async with exchange(tmp_path / "ledger", rate=100.0, symbols=2, ports=ports) as here:
         address = here.addresses["binance"]
         variables = {
             **os.environ,
