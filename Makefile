@@ -27,7 +27,7 @@ batch: ## all listed stocks at once: Airflow, a local Yahoo and JPX, live progre
 	@DEMO_BATCH_RESUME=$(RESUME) $(BASE) -m docker.batch
 
 test: ## lint, unit and integration tests, closed by one summed line
-	@$(SETUP) --no-ports --tests
+	@$(SETUP) --no-ports
 	@$(DEV)/python -m tests.run
 
 test-long: ## the long tests: full chaos, all kills, large proofs
@@ -38,10 +38,10 @@ soak: ## the demo for SOAK_SECONDS (3600), closed by its check of every window
 	@$(SETUP) --for market
 	@DEMO_SECONDS=$(or $(SOAK_SECONDS),3600) $(BASE) -m docker.demo
 
-bench: ## measure: parse path, socket to Kafka, Kafka to bars, the batch at 50 calls a second
+bench: ## measure: parse path, engine, buses, socket to Kafka, Kafka to bars, the batch
 	@$(SETUP) --no-ports
 	@$(STACK) up market
-	@$(WITH_STACK) for name in parse publish bars; do \
+	@$(WITH_STACK) for name in parse parse_venues engine publish bus bars; do \
 		$(DEV)/python -m tests.benchmarks.$$name || exit 1; done
 	@$(STACK) down
 	@$(DEV)/python -m tests.benchmarks.batch

@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     faults = examine(env, options.ports, options.groups or ALL)
     print(describe(faults) if faults else "This machine has what the project needs.")
     if missing := browser_faults():
-        print(f"For `make test`: {describe(missing)}")
+        print(f"For `make test-long`: {describe(missing)}")
     return 1 if faults else 0
 
 
@@ -66,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--tests",
             action="store_true",
-            help="also what only the tests need: a browser",
+            help="also what only the long tests need: a browser",
         )
         command.add_argument(
             "--for",
