@@ -18,6 +18,8 @@ pytestmark = pytest.mark.integration
 RATE = 2_000
 STEP = 0.02
 PRODUCERS = ["confluent", "kafka-python"]
+DEFAULT_FIRST = ["confluent", pytest.param("kafka-python", marks=pytest.mark.long)]
+"""The default client in `make test`, the other one in `make test-long`."""
 
 
 @pytest.fixture
@@ -145,7 +147,7 @@ async def test_an_outage_that_fits_the_buffer_loses_and_doubles_nothing(
 
 
 @pytest.mark.timeout(150)
-@pytest.mark.parametrize("producer", PRODUCERS)
+@pytest.mark.parametrize("producer", DEFAULT_FIRST)
 async def test_an_outage_beyond_the_buffer_closes_the_socket_and_is_filled_by_rest(
     exchange: ScriptedBinance, kafka: Kafka, tmp_path: Path, producer: str
 ) -> None:
