@@ -109,6 +109,17 @@ def simulate_stocks(context: typer.Context) -> None:
     simulator(context.args, prog_name="python -m connectors simulate-stocks")
 
 
+@app.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def simulate_orders(context: typer.Context) -> None:
+    """Write made-up orders and transactions into Kafka (`simulate-orders --help`)."""
+    from connectors.simulator.orders.cli import app as simulator
+
+    simulator(context.args, prog_name="python -m connectors simulate-orders")
+
+
 async def _serve(work: Callable[[asyncio.Event], Coroutine[Any, Any, int]]) -> int:
     """Run ``work`` until SIGINT or SIGTERM sets its stop event."""
     stop = asyncio.Event()

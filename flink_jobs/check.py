@@ -27,6 +27,7 @@ from typing import Any
 
 import yaml
 
+from flink_jobs import given as given_rows
 from flink_jobs import sinks
 from flink_jobs.catalog import Catalog, Definition
 from flink_jobs.environment import Engine
@@ -140,12 +141,14 @@ def _file_source(
         if definition.name not in given:
             raise JobError(f"the case gives no rows for {definition.name}")
         path = folder / f"{definition.name}.json"
-        path.write_text("\n".join(map(json.dumps, _rows(given[definition.name]))))
+        rows = given_rows.rows(statement.text, _rows(given[definition.name]))
+        path.write_text("\n".join(map(json.dumps, rows)))
         statement = _without_options(statement)
         variables = {**catalog.variables}
         step = definition_step(statement, variables)
         options = {"connector": "filesystem", "path": path.as_uri(), "format": "json"}
-        return Step(f"{step.sql} {sinks.with_clause(options)}", step.source, step.line)
+        sql = f"{given_rows.physical(step.sql)} {sinks.with_clause(options)}"
+        return Step(sql, step.source, step.line)
     return definition_step(statement, dict(catalog.variables))
 
 

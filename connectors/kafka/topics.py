@@ -54,6 +54,18 @@ DEAD_LETTERS = market("dead-letters", **{"max.message.bytes": str(LARGEST_RECORD
 LATE_EVENTS = Topic("market.late-events", 1, KEEP_BY_SIZE)
 ALERTS = Topic("alerts", 1, {"cleanup.policy": "compact,delete", "retention.ms": "-1"})
 
+ORDER_EVENTS = Topic("order-events", 3, KEEP_BY_SIZE)
+RAW_EVENTS = Topic("raw_events", 1, KEEP_BY_SIZE)
+TRANSACTIONS = Topic("transactions", 1, KEEP_BY_SIZE)
+PAYMENTS = Topic("payments", 1, KEEP_BY_SIZE)
+STOCK_RESERVATIONS = Topic("stock-reservations", 1, KEEP_BY_SIZE)
+PROCESSED_EVENTS = Topic("processed_events", 1, KEEP_BY_SIZE)
+CUSTOMER_METRICS = Topic("customer-metrics", 1, {"cleanup.policy": "compact", "retention.ms": "-1"})
+ORDER_TOPICS: tuple[Topic, ...] = (
+    *(ORDER_EVENTS, RAW_EVENTS, TRANSACTIONS, PAYMENTS, STOCK_RESERVATIONS),
+)
+"""Topics that other teams' producers write, by keys of their own."""
+
 EVENT_TIME_TOPICS: tuple[Topic, ...] = (TRADES, QUOTES, BOOKS)
 """Topics that windows read: heartbeats move their time."""
 
@@ -66,6 +78,9 @@ TOPICS: tuple[Topic, ...] = (
     DEAD_LETTERS,
     LATE_EVENTS,
     ALERTS,
+    *ORDER_TOPICS,
+    PROCESSED_EVENTS,
+    CUSTOMER_METRICS,
 )
 
 TOPIC_OF_EVENT: dict[str, Topic] = {
