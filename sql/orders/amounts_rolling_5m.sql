@@ -15,4 +15,4 @@ SELECT
     MAX(amount) OVER last_5_minutes AS `max`,
     MIN(amount) OVER last_5_minutes AS `min`
 FROM transactions
-WINDOW last_5_minutes AS (ORDER BY event_time RANGE BETWEEN INTERVAL '300' SECOND PRECEDING AND CURRENT ROW)
+WINDOW last_5_minutes AS (ORDER BY event_time RANGE BETWEEN INTERVAL '5' MINUTE PRECEDING AND CURRENT ROW)
