@@ -5,29 +5,21 @@ order that is too late comes at the end.
 """
 
 import json
-import subprocess
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import psycopg2
 import pytest
-from confluent_kafka import Consumer, Producer
 
 from connectors.simulator.orders import damage
-from docker.local.settings import ROOT
-from flink_jobs.cluster import Cluster
-from flink_jobs.settings import Settings
 from flink_jobs.submit import submit
-from tests.integration.order_oracle import Oracle, Row
+from tests.integration.order_oracle import Oracle
+from tests.integration.order_stage import Row, Stage, until
 
 pytestmark = pytest.mark.integration
-PREFIX = "orders-test."
-SCHEMA = "orders_test"
+NAME = "orders_test"
 START = "2026-03-08T00:00:00Z"
 JOBS = ("orders", "customers", "settlements")
 VIP_TOTAL = 300
@@ -53,114 +45,21 @@ class Run(NamedTuple):
     restarts: int
 
 
-class Stage:
-    """The session's stack, seen from these tests."""
-
-    def __init__(self, stack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.environment = {
-            "TOPIC_PREFIX": PREFIX,
-            "ANALYTICS_SCHEMA": SCHEMA,
-            "VIP_TOTAL": str(VIP_TOTAL),
-        }
-        for name, value in {**stack.settings.environment(), **self.environment}.items():
-            monkeypatch.setenv(name, value)
-        self.stack = stack
-        self.settings = Settings()
-        self.cluster = Cluster(self.settings.flink_rest_url)
-        self.producer = Producer({"bootstrap.servers": stack.bootstrap})
-        self.connection = psycopg2.connect(stack.database_url)
-        self.connection.autocommit = True
-
-    def generate(self, ledger: Path) -> None:
-        """Two hours of orders, as fast as Kafka takes them."""
-        python = self.stack.settings.installed / "venv/dev/bin/python"
-        words = f"--start {START} --for 2h --rate 0.25 --customers 30 --seed 7 --late 0"
-        words += f" --corrupt 0.02 --speed max --quiet 2h --ledger {ledger}"
-        done = subprocess.run(
-            [str(python), "-m", "connectors", "simulate-orders", *words.split()],
-            cwd=ROOT,
-            env={**self.stack.env, **self.environment},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-
-    def publish(self, topic: str, value: bytes | None, stamp: int) -> None:
-        """One record into partition 0."""
-        self.producer.produce(f"{PREFIX}{topic}", value, partition=0, timestamp=stamp)
-
-    def rows(self, table: str) -> list[Row]:
-        """All rows of a derived table; none while it is not there."""
-        with self.connection.cursor() as cursor:
-            cursor.execute("SET TIME ZONE 'UTC'")
-            try:
-                cursor.execute(f"SELECT * FROM {SCHEMA}.{table}")
-            except psycopg2.errors.UndefinedTable:
-                return []
-            names = [column.name for column in cursor.description or ()]
-            return [dict(zip(names, map(plain, row), strict=True)) for row in cursor.fetchall()]
-
-    def read(self, topic: str, committed: bool = True) -> list[Row]:
-        """Everything that is in a topic of one partition, by default only what is committed."""
-        level = "read_committed" if committed else "read_uncommitted"
-        consumer = Consumer(
-            {
-                "bootstrap.servers": self.stack.bootstrap,
-                "group.id": "orders-test",
-                "auto.offset.reset": "earliest",
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "isolation.level": level,
-            }
-        )
-        consumer.subscribe([PREFIX + topic])
-        found = []
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            message = consumer.poll(1)
-            if message is None:
-                continue
-            if message.error():
-                break
-            if message.value() is not None:
-                found.append(json.loads(message.value(), parse_float=Decimal))
-        consumer.close()
-        return found
-
-
-def plain(value: Any) -> Any:
-    """Times in ms, bytes as bytes."""
-    if isinstance(value, datetime):
-        return round(value.timestamp() * 1000)
-    return bytes(value) if isinstance(value, memoryview) else value
-
-
-def until(reached: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    """Wait for something."""
-    deadline = time.monotonic() + seconds
-    while not reached():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.5)
-
-
 @pytest.fixture(scope="module")
 def run(stack: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """Tell the story once."""
     with pytest.MonkeyPatch.context() as monkeypatch:
-        stage = Stage(stack, monkeypatch)
+        stage = Stage(stack, monkeypatch, NAME, VIP_TOTAL=str(VIP_TOTAL))
         try:
             yield tell(stage, tmp_path_factory.mktemp("orders") / "ledger.jsonl")
         finally:
-            stage.connection.close()
-            for job in stage.cluster.jobs():
-                if job["name"].startswith(PREFIX) and job["state"] in ("RUNNING", "RESTARTING"):
-                    stage.cluster.cancel(job["jid"])
+            stage.end()
 
 
 def tell(stage: Stage, ledger: Path) -> Run:
     """Generate, damage, submit, wait; then one order that is too late."""
-    stage.generate(ledger)
+    words = f"--start {START} --for 2h --rate 0.25 --customers 30 --seed 7 --late 0"
+    stage.generate(f"{words} --corrupt 0.02 --speed max --quiet 2h --ledger {ledger}")
     oracle = Oracle(ledger)
     damaged = publish_damage(stage, oracle)
     jobs = submit(stage.settings, [part for name in JOBS for part in ("--job", name)])
@@ -193,7 +92,7 @@ def tell(stage: Stage, ledger: Path) -> Run:
             )
         },
         late=late_of(stage),
-        restarts=sum(restarts(stage.cluster, identity) for identity in jobs.values()),
+        restarts=sum(stage.restarts(identity) for identity in jobs.values()),
     )
 
 
@@ -214,11 +113,6 @@ def late_of(stage: Stage) -> list[Row]:
     """What was told of the late order."""
     found = stage.read("market.late-events")
     return [row for row in found if row["row"].get("order_id") == "late"]
-
-
-def restarts(cluster: Cluster, identity: str) -> int:
-    """How often a job failed."""
-    return len(cluster.get(f"/jobs/{identity}/exceptions")["exceptionHistory"]["entries"])
 
 
 def by(rows: list[Row], *names: str) -> dict[Any, Row]:
@@ -337,7 +231,7 @@ def test_every_corrupted_record_is_a_dead_letter(run: Run) -> None:
     """Topic, partition and bytes of each, and no other; no job failed."""
     rows = run.tables["order_dead_letters"]
     found = Counter(
-        (row["source_topic"].removeprefix(PREFIX), row["source_partition"], row["body"])
+        (row["source_topic"].removeprefix(f"{NAME}."), row["source_partition"], row["body"])
         for row in rows
     )
     assert found == run.oracle.corrupted() + run.damaged
