@@ -9,12 +9,12 @@ CREATE TABLE raw_event_records (
     event_time AS COALESCE(
         CASE
             WHEN CAST(TRY_CAST(REPLACE(REGEXP_EXTRACT(
-                JSON_VALUE(DECODE(body, 'UTF-8'), '$.created_at'),
+                JSON_VALUE(CAST(body AS STRING), '$.created_at'),
                 '^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,3})?)[0-9]{0,6}(Z|\+00:00)$', 1
             ), 'T', ' ') AS TIMESTAMP(3)) AS TIMESTAMP_LTZ(3))
             <= record_time + ${MAX_FUTURE} / 1000000 * INTERVAL '1' SECOND
                 THEN CAST(TRY_CAST(REPLACE(REGEXP_EXTRACT(
-                    JSON_VALUE(DECODE(body, 'UTF-8'), '$.created_at'),
+                    JSON_VALUE(CAST(body AS STRING), '$.created_at'),
                     '^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,3})?)[0-9]{0,6}(Z|\+00:00)$', 1
                 ), 'T', ' ') AS TIMESTAMP(3)) AS TIMESTAMP_LTZ(3))
         END,

@@ -97,7 +97,7 @@ def tell(stage: Stage, ledger: Path) -> Run:
 
 
 def publish_damage(stage: Stage, oracle: Oracle) -> Counter[tuple[str, int, bytes]]:
-    """Every kind of damage, once for each topic, and a record without a value."""
+    """Every kind of damage, once for each topic."""
     done: Counter[tuple[str, int, bytes]] = Counter()
     for topic in ("order-events", "raw_events", "transactions", "payments", "stock-reservations"):
         sample = oracle.sound(topic)[0]
