@@ -30,6 +30,9 @@ class Stage:
         self.environment = {
             "TOPIC_PREFIX": self.prefix,
             "ANALYTICS_SCHEMA": name,
+            # All is in the log before the jobs start. On a busy machine a partition may wait for
+            # its turn longer than the default, would be taken for idle, and its rows be late.
+            "IDLE_TIMEOUT": "10 min",
             **variables,
         }
         for name, value in {**stack.settings.environment(), **self.environment}.items():
@@ -116,7 +119,7 @@ def plain(value: Any) -> Any:
     return bytes(value) if isinstance(value, memoryview) else value
 
 
-def until(reached: Callable[[], bool], what: str, seconds: float = 60) -> None:
+def until(reached: Callable[[], bool], what: str, seconds: float = 90) -> None:
     """Wait for something."""
     deadline = time.monotonic() + seconds
     while not reached():

@@ -59,7 +59,7 @@ def run(stack: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
 def tell(stage: Stage, ledger: Path) -> Run:
     """Generate, damage, submit, wait; then one order that is too late."""
     words = f"--start {START} --for 2h --rate 0.25 --customers 30 --seed 7 --late 0"
-    stage.generate(f"{words} --corrupt 0.02 --speed max --quiet 2h --ledger {ledger}")
+    stage.generate(f"{words} --corrupt 0.02 --speed max --beat 60s --quiet 2h --ledger {ledger}")
     oracle = Oracle(ledger)
     damaged = publish_damage(stage, oracle)
     jobs = submit(stage.settings, [part for name in JOBS for part in ("--job", name)])

@@ -34,6 +34,7 @@ def simulate_orders(
     late: Annotated[float, typer.Option(min=0, max=1, help="Share that is too late.")] = 0.001,
     copies: Annotated[float, typer.Option(min=0, max=1, help="Share that is sent twice.")] = 0.01,
     corrupt: Annotated[float, typer.Option(min=0, max=1, help="Share of corrupted ones.")] = 0.005,
+    beat: Annotated[str, typer.Option(help="Time between two heartbeats.")] = "1s",
     quiet: Annotated[str, typer.Option(help="A last heartbeat so long after the end.")] = "0",
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many records.")] = None,
     ledger: Annotated[Path | None, typer.Option(help="Write the ledger to this file.")] = None,
@@ -57,6 +58,7 @@ def simulate_orders(
             late=late,
             copies=copies,
             corrupt=corrupt,
+            beat=parse_duration(beat) or 1.0,
             quiet=parse_duration(quiet),
         )
         pace = None if speed == "max" else parse_speed(speed)

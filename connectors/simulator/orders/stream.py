@@ -12,7 +12,6 @@ from connectors.simulator.orders import damage, stories
 from connectors.simulator.orders.stories import Event
 from connectors.simulator.orders.world import Settings
 
-BEAT_US = 1_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Kind = Literal["event", "late", "copy", "corrupt", "heartbeat"]
 
@@ -39,13 +38,14 @@ def stream(settings: Settings) -> Iterator[Record]:
     """All records of a run, by arrival. Heartbeats say how far time has come in each topic."""
     waiting: list[tuple[int, int, Record]] = []
     number = 0
-    beat = settings.start_us + BEAT_US
+    period = round(settings.beat * 1e6)
+    beat = settings.start_us + period
     random = Random(settings.seed)
     for event in _events(settings):
         while beat <= event.at_us:
             yield from _released(waiting, beat)
             yield from _heartbeats(beat, beat - round((settings.spread + 1) * 1e6))
-            beat += BEAT_US
+            beat += period
         yield from _released(waiting, event.at_us)
         for record in _records(random, settings, event):
             number += 1

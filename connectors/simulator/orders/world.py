@@ -27,6 +27,8 @@ class Settings(NamedTuple):
     """Share that is sent twice."""
     corrupt: float = 0.005
     """Share beside which a corrupted record is sent."""
+    beat: float = 1.0
+    """Seconds between two heartbeats of a partition."""
     quiet: float = 7200.0
     """A last heartbeat this long after the end, so that windows close."""
 
