@@ -74,6 +74,10 @@ def tell(stage: Stage, ledger: Path) -> Run:
     stage.publish("order-events", json.dumps(LATE).encode(), oracle.entries[-1]["at_us"] // 1000)
     stage.producer.flush(10)
     until(lambda: len(late_of(stage)) >= 4, "the late order")
+    until(
+        lambda: any(r["customer_id"] == "nobody" for r in stage.rows("customer_metrics")),
+        "the late order in its customer's total",
+    )
     tables = (
         *("revenue_by_category_5m", "moving_avg_revenue_1h_10m", "customer_sessions_30m"),
         *("category_running", "amounts_1m", "amounts_rolling_5m", "order_dead_letters"),
