@@ -1,7 +1,8 @@
 -- Question: At each transaction, what were the amounts of the last 300 seconds, itself included?
 -- Key:      id
 -- Sinks:    kafka, postgres
--- Late:     rows behind the watermark are left out and told in market.late-events
+-- Late:     a row of no later time than one that has left already is left out; rows behind the
+--           watermark are told in market.late-events, those that still found a place among them
 -- State:    the amounts of the last 300 seconds
 --
 -- The lower bound is inclusive: a transaction of just 300 seconds ago counts. Transactions of the
