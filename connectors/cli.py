@@ -19,6 +19,7 @@ import typer
 
 from connectors.errors import BrokerUnreachable, ConfigurationError
 from connectors.exchanges import registry
+from connectors.exchanges.base import Venue
 from connectors.kafka.topics import DEFAULT_VENUES, WRITERS, Topic, topics_for
 from connectors.settings import Settings, load_settings
 
@@ -72,10 +73,7 @@ def run(
     _log(verbose)
     given = {"metrics_port": metrics_port, "connections": connections}
     settings = load_settings(**{name: value for name, value in given.items() if value is not None})
-    try:
-        adapter = registry.venue(venue)
-    except (KeyError, ValueError) as error:
-        raise ConfigurationError(f"--venue: {error.args[0]}") from error
+    adapter = _adapter(venue)
     _check_writer(venue, settings)
     feed = Feed(adapter, _names(symbols, "--symbols"), _channels(channels), settings)
     _make_topics(settings, topics_for([venue], settings.shard))
@@ -117,12 +115,8 @@ def record(
     from connectors.feed.recorder import Recorder
 
     _log(False)
-    try:
-        adapter = registry.venue(venue)
-    except KeyError as error:
-        raise ConfigurationError(f"--venue: {error.args[0]}") from error
     wanted = _names(symbols, "--symbols"), _channels(channels)
-    recorder = Recorder(adapter, *wanted, load_settings(), out, max_bytes)
+    recorder = Recorder(_adapter(venue), *wanted, load_settings(), out, max_bytes)
     asyncio.run(_serve(recorder.run))
     print(f"{recorder.frames} frames in {', '.join(map(str, recorder.paths))}")
 
@@ -136,7 +130,7 @@ def replay(
 
     A replay starts from nothing: give it topics of its own by TOPIC_PREFIX.
     """
-    from connectors.feed.replay import replay_files
+    from connectors.feed.replay import replay_files, venue_of
 
     _log(False)
     try:
@@ -146,8 +140,7 @@ def replay(
     if factor < 0:
         raise ConfigurationError(f"--speed: a number or max, was {speed!r}")
     settings = load_settings()
-    # Whose frames they are is known when they are read.
-    _make_topics(settings, topics_for(name for name, _ in WRITERS))
+    _make_topics(settings, topics_for([venue_of(files[0]).name], settings.shard))
     counts, left = asyncio.run(replay_files(files, factor, settings))
     print(msgspec.json.encode(counts).decode())
     if left:
@@ -258,6 +251,13 @@ def _log(verbose: bool) -> None:
     # Both clients repeat each reconnect many times; our own lines say what matters.
     for noisy in ("kafka", "websockets", "connectors.kafka.producer_librdkafka.client"):
         logging.getLogger(noisy).setLevel(logging.INFO if verbose else logging.ERROR)
+
+
+def _adapter(venue: str) -> Venue:
+    try:
+        return registry.venue(venue)
+    except KeyError as error:
+        raise ConfigurationError(f"--venue: {error.args[0]}") from error
 
 
 def _check_writer(venue: str, settings: Settings) -> None:

@@ -22,7 +22,8 @@ from connectors.exchanges.base import (
 )
 from connectors.exchanges.binance_frames import trade_fields
 from connectors.exchanges.binance_parser import NAME, BinanceParser
-from connectors.exchanges.paged import listing
+from connectors.exchanges.paged import listing, trade_page
+from connectors.exchanges.tolerant import TradeFields
 
 PAGE = 1000
 """Most trades of one answer."""
@@ -86,26 +87,8 @@ class Binance(Venue):
         max_future: int = MAX_FUTURE,
     ) -> list[Trade | DeadLetter]:
         """Read ``historicalTrades`` rows: id, price, qty, time (ms), isBuyerMaker."""
-        symbol, native = instrument.symbol, instrument.native_symbol
-        page: list[Trade | DeadLetter] = []
-        for row in checks.rows(body, None, NAME):
-            try:
-                time = checks.milliseconds(row.get("time"), ts_recv, max_future)
-                head: checks.Head = (
-                    NAME,
-                    symbol,
-                    native,
-                    time,
-                    ts_recv,
-                    source,
-                    "venue",
-                    SCHEMA_VERSION,
-                )
-                page.append(Trade(*head, *trade_fields(row, "id", "price", "qty", "isBuyerMaker")))
-            except checks.Reject as reject:
-                raw = checks.raw(row)
-                page.append(DeadLetter(reject.reason, reject.detail, symbol, "trades", raw))
-        return checks.ascending(page)
+        rows = checks.rows(body, None, NAME)
+        return trade_page(rows, _trade, NAME, instrument, ts_recv, source, max_future)
 
     def rest_of_range(self, page: Sequence[Trade | DeadLetter], wanted: Wanted) -> Wanted | None:
         """Return what follows the page's last trade. Up to now: a page not full is the end."""
@@ -160,3 +143,8 @@ def _filter(filters: list[object], kind: str, name: str) -> object:
         if isinstance(one, dict) and one.get("filterType") == kind:
             return one.get(name)
     raise checks.Reject("malformed", f"no {kind}")
+
+
+def _trade(row: Any) -> TradeFields:
+    time = checks.integer(row.get("time"), "time", "time") * 1000
+    return time, *trade_fields(row, "id", "price", "qty", "isBuyerMaker")

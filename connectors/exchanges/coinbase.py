@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
 from connectors import symbols as names
-from connectors.events import SCHEMA_VERSION, Trade
+from connectors.events import Trade
 from connectors.exchanges import checks
 from connectors.exchanges.base import (
     MAX_FUTURE,
@@ -22,7 +22,8 @@ from connectors.exchanges.base import (
 )
 from connectors.exchanges.coinbase_frames import trade_fields
 from connectors.exchanges.coinbase_parser import NAME, CoinbaseParser
-from connectors.exchanges.paged import listing
+from connectors.exchanges.paged import listing, trade_page
+from connectors.exchanges.tolerant import TradeFields
 
 PAGE = 1000
 """Most trades of one answer."""
@@ -88,26 +89,8 @@ class Coinbase(Venue):
         max_future: int = MAX_FUTURE,
     ) -> list[Trade | DeadLetter]:
         """Read rows of time, trade_id, price, size and side (the maker's), newest first."""
-        symbol, native = instrument.symbol, instrument.native_symbol
-        page: list[Trade | DeadLetter] = []
-        for row in checks.rows(body, None, NAME):
-            try:
-                time = checks.event_time(checks.iso(row.get("time")), ts_recv, max_future)
-                head: checks.Head = (
-                    NAME,
-                    symbol,
-                    native,
-                    time,
-                    ts_recv,
-                    source,
-                    "venue",
-                    SCHEMA_VERSION,
-                )
-                page.append(Trade(*head, *trade_fields(row)))
-            except checks.Reject as reject:
-                raw = checks.raw(row)
-                page.append(DeadLetter(reject.reason, reject.detail, symbol, "trades", raw))
-        return checks.ascending(page)
+        rows = checks.rows(body, None, NAME)
+        return trade_page(rows, _trade, NAME, instrument, ts_recv, source, max_future)
 
     def rest_of_range(self, page: Sequence[Trade | DeadLetter], wanted: Wanted) -> Wanted | None:
         """Return what precedes the page's first trade; an empty page is the end."""
@@ -120,3 +103,7 @@ class Coinbase(Venue):
 
 def _steps(row: Mapping[str, Any]) -> tuple[object, object]:
     return row.get("price_increment") or row.get("quote_increment"), row.get("base_increment")
+
+
+def _trade(row: Any) -> TradeFields:
+    return checks.iso(row.get("time")), *trade_fields(row)

@@ -54,22 +54,9 @@ class PagedVenue(Venue):
         max_future: int = MAX_FUTURE,
     ) -> list[Trade | DeadLetter]:
         """Read one page; see `Venue.parse_trades`."""
-        symbol, native = instrument.symbol, instrument.native_symbol
-        found: list[Trade | DeadLetter] = []
-        for row in self.trade_rows(body):
-            try:
-                fields = self.trade_fields(row)
-                time = checks.event_time(fields[0], ts_recv, max_future)
-                found.append(
-                    Trade(
-                        self.name, symbol, native, time, ts_recv, source, "venue", SCHEMA_VERSION,
-                        *fields[1:],
-                    )
-                )  # fmt: skip
-            except checks.Reject as reject:
-                raw = checks.raw(row)
-                found.append(DeadLetter(reject.reason, reject.detail, symbol, "trades", raw))
-        return checks.ascending(found)
+        rows = self.trade_rows(body)
+        head = (self.name, instrument, ts_recv, source, max_future)
+        return trade_page(rows, self.trade_fields, *head)
 
     def rest_of_range(self, page: Sequence[Trade | DeadLetter], wanted: Wanted) -> Wanted | None:
         """Return what precedes the page's first trade, if the venue has more.
@@ -99,6 +86,34 @@ class PagedVenue(Venue):
     @abstractmethod
     def trade_fields(self, row: Any) -> TradeFields:
         """Read a row, or reject it."""
+
+
+def trade_page(
+    rows: Iterable[Any],
+    read: Callable[[Any], TradeFields],
+    exchange: str,
+    instrument: Instrument,
+    ts_recv: int,
+    source: str,
+    max_future: int,
+) -> list[Trade | DeadLetter]:
+    """Return the trades of REST rows, ascending; ``read`` gives a row's fields or rejects it."""
+    symbol, native = instrument.symbol, instrument.native_symbol
+    found: list[Trade | DeadLetter] = []
+    for row in rows:
+        try:
+            fields = read(row)
+            time = checks.event_time(fields[0], ts_recv, max_future)
+            found.append(
+                Trade(
+                    exchange, symbol, native, time, ts_recv, source, "venue", SCHEMA_VERSION,
+                    *fields[1:],
+                )
+            )  # fmt: skip
+        except checks.Reject as reject:
+            raw = checks.raw(row)
+            found.append(DeadLetter(reject.reason, reject.detail, symbol, "trades", raw))
+    return checks.ascending(found)
 
 
 def listing(

@@ -39,6 +39,7 @@ from connectors.exchanges.base import (
     Venue,
 )
 from connectors.feed.heartbeat import HeartbeatClock
+from connectors.feed.recent import RecentTracker
 from connectors.feed.recording import WORDS, Line, Reading, RecordingFile, Row, line_of
 from connectors.feed.status import RateLimit, status
 from connectors.kafka import topics
@@ -84,7 +85,7 @@ class Replay:
         self._parsers: dict[str, Parser] = {}
         self._instruments: list[Instrument] = []
         self._subscriptions: list[Subscription] = []
-        self._seen: dict[str, dict[int, None]] = {}
+        self._trackers: dict[str, RecentTracker] = {}
         self._reports = RateLimit()
         self._next_beat: int | None = None
         self._began: tuple[float, int] | None = None
@@ -194,13 +195,10 @@ class Replay:
             self._tell(line, "resync", f"frames {item.from_id}..{item.to_id} never came")
 
     def _is_new(self, trade: Trade) -> bool:
-        seen = self._seen.setdefault(trade.symbol, {})
-        if trade.trade_seq in seen:
-            return False
-        seen[trade.trade_seq] = None
-        if len(seen) > REMEMBERED:
-            del seen[next(iter(seen))]
-        return True
+        tracker = self._trackers.get(trade.symbol)
+        if tracker is None:
+            tracker = self._trackers[trade.symbol] = RecentTracker(max_ids=REMEMBERED)
+        return tracker.accept(trade.trade_seq, trade.ts_event)
 
     def _tell(self, line: Line, kind: StatusKind, cause: str) -> None:
         event: FeedStatus = status(self._venue.name, f"{line.conn}-replay", kind, cause=cause)

@@ -7,14 +7,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
 import pytest
 
 from connectors.books import OrderBook
-from connectors.events import SCHEMA_VERSION, BookUpdate
+from connectors.events import BookUpdate
 from connectors.exchanges import registry
-from connectors.exchanges.base import Instrument, Venue
-from connectors.exchanges.binance import Binance
+from connectors.exchanges.base import Venue
 from connectors.feed.supervisor import Feed
 from connectors.kafka.admin import ensure_topics
 from connectors.kafka.serde import decode
@@ -33,37 +31,6 @@ def bootstrap(request: pytest.FixtureRequest) -> str:
     """A running broker: MARKET_STREAMS_TEST_KAFKA, or that of the stack."""
     given = os.environ.get("MARKET_STREAMS_TEST_KAFKA")
     return given or str(request.getfixturevalue("stack").bootstrap)
-
-
-class Depth(Binance):
-    """Binance with its books by REST, whatever the adapter brings itself."""
-
-    def book_request(self, instrument: Instrument, rest_base: str) -> str:
-        """GET /api/v3/depth."""
-        return f"{rest_base}/api/v3/depth?symbol={instrument.native_symbol}&limit=5000"
-
-    def parse_book(
-        self, body: bytes, instrument: Instrument, ts_recv: int, source: str
-    ) -> BookUpdate:
-        """Levels at lastUpdateId; the answer has no time."""
-        answer = msgspec.json.decode(body)
-        last = answer["lastUpdateId"]
-        return BookUpdate(
-            self.name,
-            instrument.symbol,
-            instrument.native_symbol,
-            ts_recv,
-            ts_recv,
-            source,
-            "receipt",
-            SCHEMA_VERSION,
-            True,
-            [(price, size) for price, size in answer["bids"]],
-            [(price, size) for price, size in answer["asks"]],
-            last,
-            last,
-            1,
-        )
 
 
 class Outcome(NamedTuple):
@@ -141,7 +108,9 @@ def _numbers(side: dict[str, str]) -> Side:
     return {Decimal(price): Decimal(size) for price, size in side.items()}
 
 
-@pytest.mark.parametrize("venue", [Depth(), registry.venue("coinbase")], ids=lambda v: v.name)
+@pytest.mark.parametrize(
+    "venue", [registry.venue("binance"), registry.venue("coinbase")], ids=lambda v: v.name
+)
 async def test_books_rebuilt_from_the_topic_are_the_exchanges_own(
     venue: Venue, bootstrap: str, tmp_path: Path
 ) -> None:
@@ -157,7 +126,9 @@ async def test_books_rebuilt_from_the_topic_are_the_exchanges_own(
     assert outcome.feed.stats.reconnects == 1
 
 
-@pytest.mark.parametrize("venue", [Depth(), registry.venue("coinbase")], ids=lambda v: v.name)
+@pytest.mark.parametrize(
+    "venue", [registry.venue("binance"), registry.venue("coinbase")], ids=lambda v: v.name
+)
 async def test_a_break_resets_one_symbol_and_is_told(
     venue: Venue, bootstrap: str, tmp_path: Path
 ) -> None:

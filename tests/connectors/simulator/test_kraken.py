@@ -125,8 +125,8 @@ async def test_book_follows_its_updates_with_checksums(depth: int) -> None:
             assert {round(float(p) * E8) for p in sides[name]} == set(list(levels)[:depth])
 
 
-def test_checksum_of_the_documentation() -> None:
-    """The ends of Kraken's own example; the sum is that of the digits it spells out."""
+def test_checksum_is_of_the_digits_of_the_ten_best_levels() -> None:
+    """Asks rising, then bids falling, price then size, without points and leading zeros."""
     pair = Instrument("BTC", "USD", "BTC/USD", 1, 10**7, 1)
     asks, bids = ({round(p * 10) * 10**7: 100_000 for p in side} for side in TEN)
     digits = "".join(f"{round(price * 10)}100000" for side in TEN for price in side)
