@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from docker.doctor import ROOT
+from docker.jars import class_path, lay_out
 
 ENVIRONMENTS = ("base", "dev", "flink", "airflow")
 
@@ -62,16 +63,24 @@ class Installer:
             lambda: self.sync(interpreter, requirements),
         )
 
+    def class_path(self) -> Part:
+        """The folders of Flink's jars and ours: made of two other parts, so after them."""
+        sources = (ROOT / "docker/pom.xml", ROOT / "requirements/flink.txt")
+        proof = class_path(self.state)
+        return Part("class path of Flink", sources, proof, lambda: lay_out(self.state))
+
     def install(self, report: Callable[[str], None]) -> None:
         """Bring all parts up to date, those that wait for different servers at the same time."""
         missing = [part for part in self.parts() if not self.is_current(part)]
-        if not missing:
+        last = self.class_path()
+        if not missing and self.is_current(last):
             return
         with self.alone():
             self.install_tools(report)
             with ThreadPoolExecutor(2) as pool:
                 for made in [pool.submit(self.install_part, part, report) for part in missing]:
                     made.result()
+            self.install_part(last, report)
 
     def install_part(self, part: Part, report: Callable[[str], None]) -> None:
         """Make one part and stamp it."""

@@ -4,14 +4,12 @@ Configuration, jars and logs are in the state folder (FLINK_CONF_DIR and its lik
 is ever written into the installed package.
 """
 
-import contextlib
 import json
 import secrets
 import shutil
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterable
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -19,17 +17,16 @@ from typing import Any
 import psutil
 import yaml
 
+from docker.jars import class_path, flink_home
 from docker.local.cds import ClassArchive
 from docker.local.process import Launch, ManagedProcess
 from docker.local.service import NotReady, Service, ServiceError, java
-from docker.local.settings import HOST, ROOT, StackSettings, flink_home
+from docker.local.settings import HOST, ROOT, StackSettings
 
 CONFIGURATION = ROOT / "docker/flink"
 RESOURCE_ID = "-Dtaskmanager.resource-id="
 WRITING = threading.Lock()
 """Both processes are prepared at the same time, and they share these folders."""
-GATEWAY = "flink-sql-gateway"
-"""The one of our jars that belongs beside Flink's optional parts: the SQL client needs it."""
 
 
 class FlinkProcess(Service):
@@ -51,7 +48,7 @@ class FlinkProcess(Service):
         with WRITING:
             configure(self.settings, home)
         variables = self.settings.environment()
-        jars = Path(variables["FLINK_LIB_DIR"]).glob("*.jar")
+        jars = class_path(self.settings.installed).glob("*.jar")
         variables["JVM_ARGS"] = " ".join(self.archive.flags(java(), jars))
         return Launch(["bash", program, "start-foreground", *arguments], variables)
 
@@ -134,18 +131,13 @@ def get(settings: StackSettings, path: str) -> Any:
 
 
 def configure(settings: StackSettings, home: Path) -> None:
-    """Write the cluster's configuration, and the folders of jars that all clusters share."""
+    """Write the cluster's configuration. ServiceError where the set-up has not been run."""
+    jars = class_path(settings.installed)
+    if not jars.is_dir():
+        raise ServiceError(f"no jars in {jars}: run `make setup`")
     folder = settings.market_streams_state / "flink"
-    shared = settings.installed / "flink"
     for name in ("conf", "log", "pid", "checkpoints", "savepoints"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    ours = sorted((settings.installed / "flink/jars").glob("*.jar"))
-    if not ours:
-        raise ServiceError(f"no jars in {settings.installed / 'flink/jars'}: run `make setup`")
-    connectors = [jar for jar in ours if not jar.name.startswith(GATEWAY)]
-    gateway = [jar for jar in ours if jar.name.startswith(GATEWAY)]
-    link(shared / "lib", [*(home / "lib").glob("*.jar"), *connectors])
-    link(shared / "opt", [*(home / "opt").glob("*.jar"), *gateway])
     (folder / "conf/config.yaml").write_text(yaml.safe_dump(configuration(settings, home)))
     shutil.copy(CONFIGURATION / "log4j-console.properties", folder / "conf")
     for name in ("log4j-cli.properties", "log4j-session.properties"):
@@ -198,15 +190,3 @@ def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{key}"] = value
     return flat
-
-
-def link(folder: Path, jars: Iterable[Path]) -> None:
-    """Make the folder hold links to just these jars. Another stack may do the same just now."""
-    folder.mkdir(parents=True, exist_ok=True)
-    wanted = {jar.name: jar for jar in jars}
-    for old in folder.glob("*.jar"):
-        if old.name not in wanted or not old.exists() or not old.samefile(wanted[old.name]):
-            old.unlink(missing_ok=True)
-    for name, jar in wanted.items():
-        with contextlib.suppress(FileExistsError):
-            (folder / name).symlink_to(jar)

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from docker.jars import class_path, flink_home, optional_jars
 from docker.local.defaults import PORTS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -140,20 +141,14 @@ class StackSettings(BaseSettings):
             "FLINK_CONF_DIR": str(flink / "conf"),
             "FLINK_LOG_DIR": str(flink / "log"),
             "FLINK_PID_DIR": str(flink / "pid"),
-            "FLINK_LIB_DIR": str(self.installed / "flink/lib"),
-            "FLINK_OPT_DIR": str(self.installed / "flink/opt"),
+            "FLINK_LIB_DIR": str(class_path(self.installed)),
+            "FLINK_OPT_DIR": str(optional_jars(self.installed)),
             "AIRFLOW_URL": self.airflow_url,
             "AIRFLOW_PORT": str(self.airflow_port),
             "AIRFLOW_PASSWORDS": str(self.airflow_passwords),
             "AIRFLOW_HOME": str(self.airflow_home),
             "AIRFLOW_DAGS": str(self.airflow_dags),
         }
-
-
-def flink_home(installed: Path) -> Path:
-    """Folder of the Flink distribution inside the flink environment; it may not exist yet."""
-    found = sorted((installed / "venv/flink/lib").glob("python3.*/site-packages/pyflink"))
-    return found[0] if found else installed / "venv/flink/lib/python3/site-packages/pyflink"
 
 
 def load(**values: Any) -> StackSettings:

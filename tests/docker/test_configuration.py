@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from docker.jars import flink_home
 from docker.local.cds import ClassArchive
-from docker.local.flink import configuration, configure, flatten, link
+from docker.local.flink import configuration, flatten
 from docker.local.postgres import options, version_of
-from docker.local.settings import ROOT, StackSettings, flink_home, load
+from docker.local.settings import ROOT, StackSettings, load
 
 
 @pytest.fixture
@@ -44,25 +45,8 @@ def test_prometheus_reporter_can_be_turned_off(settings: StackSettings) -> None:
     assert not [key for key in configuration(off, home) if key.startswith("metrics.reporter")]
 
 
-def test_links_of_an_older_version_are_dropped(tmp_path: Path) -> None:
-    """The folder holds links to just the jars that are there now; broken ones are mended."""
-    new, other = tmp_path / "a-2.jar", tmp_path / "b-1.jar"
-    for jar in (new, other):
-        jar.write_text("")
-    folder = tmp_path / "lib"
-    folder.mkdir()
-    (folder / "a-1.jar").symlink_to(tmp_path / "a-1.jar")
-    (folder / "b-1.jar").symlink_to("/nowhere/b-1.jar")
-    link(folder, [new, other])
-    assert {jar.name: jar.resolve() for jar in folder.iterdir()} == {
-        "a-2.jar": new,
-        "b-1.jar": other,
-    }
-
-
 def test_connectors_are_on_the_class_path_and_the_gateway_is_not(settings: StackSettings) -> None:
-    """The SQL client looks for the gateway among Flink's optional jars."""
-    configure(settings, flink_home(settings.installed))
+    """What the set-up has laid out: the SQL client looks for the gateway among optional jars."""
     env = settings.environment()
     lib = [jar.name for jar in Path(env["FLINK_LIB_DIR"]).glob("*.jar")]
     opt = [jar.name for jar in Path(env["FLINK_OPT_DIR"]).glob("*.jar")]
