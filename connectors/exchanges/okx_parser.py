@@ -115,10 +115,10 @@ class OkxParser(TolerantParser):
             raise checks.Reject("malformed", f"action of a book: {checks.shown(action)}")
         if "seqId" not in row:
             return self.book(head, action == "snapshot", bids, asks)
-        sequence, previous = checks.integer(row["seqId"], "seqId"), row.get("prevSeqId")
-        if not isinstance(previous, int) or action == "snapshot":
-            previous = -1
-        elif sequence < previous:
+        sequence, told = checks.integer(row["seqId"], "seqId"), row.get("prevSeqId")
+        unknown = action == "snapshot" or told in (None, -1)
+        previous = -1 if unknown else checks.integer(told, "prevSeqId")
+        if sequence < previous:
             broken.append(BookBroken(head[1], f"seqId went back from {previous} to {sequence}"))
             previous = -1
         return BookUpdate(*head, action == "snapshot", bids, asks, sequence, previous, 1)

@@ -8,6 +8,7 @@ import pytest
 from connectors.events import BookUpdate, Candle, Quote, Trade
 from connectors.exchanges import registry
 from connectors.exchanges.base import (
+    DeadLetter,
     Ignored,
     Instrument,
     Item,
@@ -243,3 +244,12 @@ def test_okx_maintenance_resets_a_book() -> None:
     books = [(one.prev_sequence, one.sequence) for one in items if isinstance(one, BookUpdate)]
     assert books == [(-1, 123456), (123456, 123459), (123459, 123459), (-1, 5)]
     assert any(isinstance(one, ReconnectRequest) for one in items)
+
+
+@pytest.mark.parametrize("wrong", [b"true", b"-5", b'"x"', b"1.5"])
+def test_okx_book_after_no_sequence_is_a_dead_letter(wrong: bytes) -> None:
+    """What is no number cannot be told from a whole chain by whoever reads the book."""
+    sample = load("okx")
+    frame = next(frame for frame, _ in sample.frames if b'"prevSeqId":123456' in frame)
+    items = sample.parser().parse(frame.replace(b"123456,", wrong + b",", 1), NOW)
+    assert [type(item) for item in items] == [DeadLetter]
