@@ -1,4 +1,4 @@
-"""Command line: `python -m flink_jobs list|render|explain|submit|cancel|status|check|sources`."""
+"""Command line: `python -m flink_jobs COMMAND`; `--help` lists the commands."""
 
 import argparse
 import os
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from flink_jobs import settings
+from flink_jobs import rules, settings
 from flink_jobs.catalog import Catalog
 from flink_jobs.cluster import Cluster
 from flink_jobs.errors import JobError, SqlError
@@ -103,11 +103,55 @@ def status(options: Options) -> None:
 
 def check(options: Options) -> None:
     """Plan every job, then run the cases of the models."""
-    from flink_jobs.check import check_all
+    from flink_jobs.testing.check import check_all
 
     failed = check_all(catalog_of(options), [Path(path) for path in options.cases], options.debug)
     if failed:
         raise JobError(f"{failed} failed")
+
+
+def test(options: Options) -> None:
+    """Run the cases of a model; with --watch again whenever a file is saved."""
+    from flink_jobs.testing.check import cases_of, run_cases, watch
+
+    folder = ROOT / "tests/sql"
+
+    def once() -> int:
+        return run_cases(catalog_of(options), cases_of([folder], options.model), options.debug)
+
+    if not options.watch:
+        failed = once()
+        if failed:
+            raise JobError(f"{failed} failed")
+        return
+    files = (Settings().market_streams_sql, folder)
+    for _ in watch(lambda: [path for root in files for path in root.rglob("*.*")]):
+        try:
+            once()
+        except (SqlError, JobError) as error:
+            print(error, file=sys.stderr)
+
+
+def list_rules(options: Options) -> None:
+    """Rules of alerts; of several that fit a subject, the one further down wins."""
+    print("\n".join(rules.listed(catalog_of(options))))
+
+
+def set_rule(options: Options) -> None:
+    """Set what is given of a rule, for the subjects of a pattern; in force within 10 s."""
+    what = rules.Change(options.threshold, options.severity, options.cool_down, True)
+    rules.change(catalog_of(options), options.rule, options.pattern, what, options.by)
+
+
+def rule_off(options: Options) -> None:
+    """Turn a rule off for the subjects of a pattern; `set` turns it on again."""
+    what = rules.Change(enabled=False)
+    rules.change(catalog_of(options), options.rule, options.pattern, what, options.by)
+
+
+def rule_history(options: Options) -> None:
+    """Who changed which rule, when, from what to what."""
+    print("\n".join(rules.history(catalog_of(options), options.rule)))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -148,6 +192,34 @@ def _parser() -> argparse.ArgumentParser:
     starting.add_argument("jobs", nargs="+", metavar="JOB")
     starting.add_argument("--from", dest="start", help="earliest, latest or an ISO time")
     add("cancel", cancel).add_argument("jobs", nargs="+", metavar="JOB")
+    _rules(add("rules", list_rules), common)
     cases = add("check", check)
     cases.add_argument("cases", nargs="*", default=[str(ROOT / "tests/sql")], metavar="CASES")
+    one = add("test", test)
+    one.add_argument("model", metavar="MODEL")
+    one.add_argument("--watch", action="store_true", help="run again whenever a file is saved")
     return parser
+
+
+def _rules(parser: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
+    """`rules list|set|off|history`."""
+    commands = parser.add_subparsers(required=True, metavar="list|set|off|history")
+    for name, function in (
+        ("list", list_rules),
+        ("set", set_rule),
+        ("off", rule_off),
+        ("history", rule_history),
+    ):
+        one = commands.add_parser(name, help=function.__doc__, parents=[common])
+        one.set_defaults(command=function)
+        if name == "list":
+            continue
+        one.add_argument("rule", nargs="?" if name == "history" else None)
+        if name == "history":
+            continue
+        one.add_argument("pattern", nargs="?", default="*", help="'binance|*'; default: '*', all")
+        one.add_argument("--by", default="", help="who changes it; default: the user of the shell")
+        if name == "set":
+            one.add_argument("--threshold")
+            one.add_argument("--severity", choices=("info", "warning", "critical"))
+            one.add_argument("--cool-down", type=int, metavar="SECONDS")

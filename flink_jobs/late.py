@@ -36,8 +36,18 @@ def sink(view: str) -> str:
 
 
 def views(models: Iterable[Model]) -> dict[str, str]:
-    """Time column by view, for every view that the models cut into windows."""
-    return {window.table: window.time_column for one in models for window in one.windows}
+    """Time column by view, for every view that the models cut into windows.
+
+    Rows of another model are never late: that model has waited for the watermark itself.
+    """
+    listed = list(models)
+    names = {one.name for one in listed}
+    return {
+        window.table: window.time_column
+        for one in listed
+        for window in one.windows
+        if window.table not in names
+    }
 
 
 def view_ddl(view: str, time_column: str) -> str:

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from flink_jobs import late, sinks, start
+from flink_jobs import alerts, late, sinks, start
 from flink_jobs.catalog import Catalog, Job, Topic
 from flink_jobs.model import Model
 from flink_jobs.script import Source, Statement
 from flink_jobs.sinks import Column, PostgresTable
 
-ALERTS = "alerts"
+ALERTS = alerts.TOPIC
+WINDOW_TIME = "window_time"
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class Planner:
             sinks.check(model, columns)
             if any(name.endswith(model.name) for name in wanted):
                 self._sinks(model, columns)
-        self._late([model for model in self.plan.models if model.sinks != ("none",)])
+        self._late(self.plan.models)
         return self.plan
 
     def _step(self, step: Step) -> None:
@@ -100,10 +101,7 @@ class Planner:
         self.plan.steps.append(step)
 
     def _sinks(self, model: Model, columns: list[Column]) -> None:
-        if "alerts" in model.sinks:
-            by_name = {column.name: column for column in columns}
-            columns = [by_name[column.name] for column in sinks.ALERT]
-        shape = sinks.ALERT if "alerts" in model.sinks else columns
+        shape = alerts.ALERT if ALERTS in model.sinks else written(columns)
         kinds = ("kafka", "postgres") if "alerts" in model.sinks else model.sinks
         for kind in kinds:
             if kind != "none":
@@ -122,7 +120,9 @@ class Planner:
         condition = self.start.condition(column.name for column in columns)
         text = model_query(model).sql
         origin = f"(\n{text}\n)" if inlined(model) else sinks.quote(model.name)
-        self.plan.inserts.append(sinks.insert(table, origin, columns, condition))
+        if ALERTS in model.sinks and not alerts.complete(columns):
+            origin, condition = f"(\n{alerts.grouped(origin, condition)}\n)", ""
+        self.plan.inserts.append(sinks.insert(table, origin, shape, condition))
 
     def _options(self, model: Model, kind: str, shape: Sequence[Column]) -> dict[str, str]:
         variables = self.variables
@@ -163,6 +163,11 @@ def inputs(
     for definition in catalog.needed(model.statement for model in models):
         plan.uses_python |= definition.kind == "FUNCTION"
         step(definition_step(definition.statement, variables))
+
+
+def written(columns: Sequence[Column]) -> list[Column]:
+    """Columns that leave: window_time is for models that read this one, not for sinks."""
+    return [column for column in columns if column.name != WINDOW_TIME]
 
 
 def definition_step(statement: Statement, variables: dict[str, str]) -> Step:

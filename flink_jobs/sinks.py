@@ -4,12 +4,14 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from flink_jobs import alerts
+from flink_jobs.columns import Column, parse_schema, quote
 from flink_jobs.model import Model
 from flink_jobs.reserved import POSTGRES
 
-FIELD = re.compile(r"^`((?:[^`]|``)+)` (.+?),?$")
 PLAIN_NAME = re.compile(r"^[a-z_][a-z0-9_]*$")
 REVISION = "revision"
+__all__ = ["Column", "parse_schema", "quote"]
 POSTGRES_TYPES = {
     "BIGINT": "bigint",
     "INT": "integer",
@@ -27,40 +29,6 @@ POSTGRES_TYPES = {
 
 
 @dataclass(frozen=True)
-class Column:
-    """A column of a view; `type` as Flink prints it, without NOT NULL."""
-
-    name: str
-    type: str
-    not_null: bool = False
-
-    @property
-    def sink_type(self) -> str:
-        """Its type in a sink: times without zone (they are UTC), text without a length."""
-        if self.type.startswith(("TIMESTAMP_LTZ", "TIMESTAMP")):
-            return "TIMESTAMP(3)"
-        return "STRING" if self.type.startswith(("CHAR(", "VARCHAR(")) else self.type
-
-    @property
-    def selected(self) -> str:
-        """The expression that gives the column its sink type."""
-        name = quote(self.name)
-        if self.type.startswith("TIMESTAMP") and self.type != "TIMESTAMP(3)":
-            return f"CAST({name} AS TIMESTAMP(3)) AS {name}"
-        return name
-
-
-ALERT = (
-    *(Column(n, "STRING", True) for n in ("alert_id", "rule", "severity", "exchange", "symbol")),
-    Column("event_time", "TIMESTAMP(3)"),
-    Column("observed", "DECIMAL(38, 10)"),
-    Column("threshold", "DECIMAL(38, 10)"),
-    Column("message", "STRING"),
-)
-"""What every model with `Sinks: alerts` selects."""
-
-
-@dataclass(frozen=True)
 class PostgresTable:
     """A table that PostgreSQL must have: (name, type, NOT NULL) of each column, and the key."""
 
@@ -70,28 +38,11 @@ class PostgresTable:
     key: tuple[str, ...]
 
 
-def quote(name: str) -> str:
-    """An identifier in backticks."""
-    return "`" + name.replace("`", "``") + "`"
-
-
-def parse_schema(text: str) -> list[Column]:
-    """Columns of `str(table.get_resolved_schema())`."""
-    columns = []
-    for line in text.splitlines():
-        match = FIELD.match(line.strip())
-        if match:
-            kind = re.sub(r" \*(ROWTIME|PROCTIME)\*", "", match.group(2))
-            not_null = kind.endswith(" NOT NULL")
-            kind = kind.removesuffix(" NOT NULL")
-            columns.append(Column(match.group(1).replace("``", "`"), kind, not_null))
-    return columns
-
-
 def check(model: Model, columns: Sequence[Column]) -> None:
     """Refuse a key that is not selected or can be NULL, and an alert of another shape."""
     by_name = {column.name: column for column in columns}
-    for name in model.key:
+    made = "alerts" in model.sinks and not alerts.complete(columns)
+    for name in () if made else model.key:
         if name not in by_name:
             raise model.error(
                 f"key column {name} is not in the SELECT",
@@ -116,7 +67,8 @@ def check(model: Model, columns: Sequence[Column]) -> None:
 
 
 def _check_alert(model: Model, by_name: dict[str, Column]) -> None:
-    for wanted in ALERT:
+    shape = alerts.ALERT if alerts.complete(by_name.values()) else alerts.SEEN
+    for wanted in shape:
         found = by_name.get(wanted.name)
         if found is None or found.sink_type != wanted.type:
             has = f"it has {found.sink_type}" if found else "it is missing"
@@ -125,9 +77,9 @@ def _check_alert(model: Model, by_name: dict[str, Column]) -> None:
                 text=wanted.name if found else "",
                 remedy=f"select CAST(… AS {wanted.type}) AS {wanted.name}",
             )
-    extra = sorted(set(by_name) - {column.name for column in ALERT})
+    extra = sorted(set(by_name) - {column.name for column in shape})
     if extra:
-        remedy = "put what it says into the message; all alerts share one table"
+        remedy = "put what it says into message or detail; all alerts share one table"
         raise model.error(f"no column {extra[0]} in alerts", text=extra[0], remedy=remedy)
 
 

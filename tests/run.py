@@ -26,6 +26,8 @@ UNIT = "not integration and not long"
 INTEGRATION = "integration and not long"
 TITLES = {"airflow": "Airflow", "flink": "PyFlink"}
 """Environments beside dev, and what their steps are called after."""
+CASES = sorted((ROOT / "tests/sql").rglob("*.yaml"))
+"""Cases of SQL models: the test kit makes a test of each (flink_jobs/testing/plugin.py)."""
 
 
 class Count(NamedTuple):
@@ -62,7 +64,7 @@ def steps(long: bool) -> list[Step]:
 
     def pytest(group: str, name: str, environment: str, expression: str) -> Step:
         words = ["-m", "pytest", "-q", "--durations=8", "-m", expression]
-        chosen = modules.get(environment, [])
+        chosen = modules.get(environment, []) + (CASES if environment == "flink" else [])
         program = programs / environment / "bin/python"
         command: list[str | Path] = [program, *words, *chosen]
         return Step(group, name, command, may_be_empty=long and environment in TITLES)

@@ -8,6 +8,7 @@ SELECT
     symbol,
     window_start,
     window_end,
+    window_time,
     CAST(SPLIT_INDEX(MIN(price_in_order), '|', 1) AS DECIMAL(19, 10)) AS `open`,
     MAX(price) AS high,
     MIN(price) AS low,
@@ -19,4 +20,4 @@ SELECT
     CAST(COALESCE(SUM(size) FILTER (WHERE side = 'buy'), 0) AS DECIMAL(38, 8)) AS buy_volume,
     CAST(COALESCE(SUM(size) FILTER (WHERE side = 'sell'), 0) AS DECIMAL(38, 8)) AS sell_volume
 FROM TABLE(TUMBLE(TABLE trades, DESCRIPTOR(event_time), INTERVAL '1' MINUTE))
-GROUP BY exchange, symbol, window_start, window_end
+GROUP BY exchange, symbol, window_start, window_end, window_time

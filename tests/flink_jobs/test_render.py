@@ -14,21 +14,21 @@ BAR = """(
   `window_start` TIMESTAMP(3) NOT NULL
 )"""
 ALERT = """(
-  `alert_id` STRING NOT NULL,
-  `rule` CHAR(11) NOT NULL,
+  `rule_id` STRING,
   `severity` VARCHAR(8) NOT NULL,
-  `exchange` STRING NOT NULL,
-  `symbol` STRING NOT NULL,
+  `subject` STRING NOT NULL,
   `event_time` TIMESTAMP_LTZ(3) *ROWTIME*,
-  `observed` DECIMAL(38, 10),
+  `value` DECIMAL(38, 10),
   `threshold` DECIMAL(38, 10),
-  `message` STRING
+  `cool_down` INT,
+  `message` STRING,
+  `detail` STRING
 )"""
 
 
 def schema(step: Step) -> str:
     """The schema of a query of the project's own jobs."""
-    return ALERT if "alert_id" in step.sql else BAR
+    return ALERT if "cool_down" in step.sql else BAR
 
 
 @pytest.fixture
@@ -71,6 +71,19 @@ def test_every_window_model_has_a_companion_for_late_rows(plan: Callable[..., Pl
         assert f"SELECT '{name}', `exchange`, `symbol`" in late
     assert late.count("TABLE trades_behind") == 2
     assert "trades_late" not in plan("alerts").statement_set
+
+
+def test_repeats_of_an_alert_are_counted_by_the_runner(plan: Callable[..., Plan]) -> None:
+    """A rule says what it saw; alert_id, count and last time are made of it, for both sinks."""
+    inserts = [text for text in plan("alerts").inserts if "large_trade" in text]
+    assert [text.split("`")[1] for text in inserts] == ["alerts_kafka", "alerts_postgres"]
+    assert all("GROUP BY alert_id" in text and "COUNT(*) AS `count`" in text for text in inserts)
+
+
+def test_window_time_is_for_other_models_only(plan: Callable[..., Plan]) -> None:
+    """The time attribute that cascades read does not leave."""
+    tables = plan("bars").tables
+    assert "window_time" not in {name for name, *_ in tables["bars_1m"].columns}
 
 
 def test_a_start_in_time_holds_back_half_windows(plan: Callable[..., Plan]) -> None:

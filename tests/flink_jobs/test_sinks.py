@@ -2,7 +2,7 @@
 
 import pytest
 
-from flink_jobs import sinks
+from flink_jobs import alerts, sinks
 from flink_jobs.errors import JobError, SqlError
 from flink_jobs.model import Model, parse
 from flink_jobs.postgres import statements
@@ -97,14 +97,14 @@ def test_kafka_alone_may_have_any_column_name() -> None:
 def test_alerts_share_one_schema() -> None:
     """A missing, wrong or extra column of an alert is named."""
     alert = model("alerts", "alert_id")
-    sinks.check(alert, sinks.ALERT)
+    sinks.check(alert, alerts.SEEN)
     with pytest.raises(SqlError, match=r"severity STRING: it is missing"):
-        sinks.check(alert, [c for c in sinks.ALERT if c.name != "severity"])
-    with pytest.raises(SqlError, match=r"observed DECIMAL\(38, 10\): it has DOUBLE"):
-        wrong = [Column("observed", "DOUBLE") if c.name == "observed" else c for c in sinks.ALERT]
+        sinks.check(alert, [c for c in alerts.SEEN if c.name != "severity"])
+    with pytest.raises(SqlError, match=r"value DECIMAL\(38, 10\): it has DOUBLE"):
+        wrong = [Column("value", "DOUBLE") if c.name == "value" else c for c in alerts.SEEN]
         sinks.check(alert, wrong)
     with pytest.raises(SqlError, match="no column more in alerts"):
-        sinks.check(alert, [*sinks.ALERT, Column("more", "INT")])
+        sinks.check(alert, [*alerts.SEEN, Column("more", "INT")])
 
 
 TABLE = PostgresTable(

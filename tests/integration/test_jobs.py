@@ -123,7 +123,6 @@ class Stage:
             **stack.settings.environment(),
             "TOPIC_PREFIX": PREFIX,
             "ANALYTICS_SCHEMA": SCHEMA,
-            "LARGE_TRADE_NOTIONAL": "100000",
             "TZ": "America/New_York",
         }.items():
             monkeypatch.setenv(name, value)
