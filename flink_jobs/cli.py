@@ -11,6 +11,7 @@ from flink_jobs import rules, settings
 from flink_jobs.catalog import Catalog
 from flink_jobs.cluster import Cluster
 from flink_jobs.errors import JobError, SqlError
+from flink_jobs.lint import unbounded
 from flink_jobs.render import definition_step
 from flink_jobs.settings import ROOT, Settings
 from flink_jobs.start import EARLIEST
@@ -46,10 +47,11 @@ def render(options: Options) -> None:
 
 def explain(options: Options) -> None:
     """The optimized plan of a job."""
-    from flink_jobs.run import plan_job
+    from flink_jobs.run import explain_job, plan_job
 
     plan, engine = plan_job(catalog_of(options), options.job, options.debug)
-    print(engine.explain(plan.statement_set))
+    text = explain_job(plan, engine)
+    print("\n".join([text, *(f"warning: {each}" for each in unbounded(text, plan.settings))]))
 
 
 def sources(options: Options) -> None:

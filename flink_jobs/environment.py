@@ -7,12 +7,37 @@ from typing import Any
 from py4j.protocol import Py4JJavaError
 from pyflink.table import EnvironmentSettings, TableEnvironment
 
+from flink_jobs.catalog import guess
 from flink_jobs.errors import SqlError
 from flink_jobs.render import Step
 
 PLACE = re.compile(r"(?:From|at) line (\d+), column (\d+)")
-CAUSE = re.compile(r"^(?:Caused by: )?((?:[a-z_]\w*\.)+[A-Z]\w*(?:\$\w+)?): (.*)$")
+CAUSE = re.compile(r"^(?:Caused by: |: )?((?:[a-z_]\w*\.)+[A-Z]\w*(?:\$\w+)?): (.*)$")
+UNKNOWN = re.compile(r"Column '([^']+)' not found in any table")
+WORDS = (
+    ("HOP table function", "HOP"),
+    ("CUMULATE table function", "CUMULATE"),
+    ("OVER", "OVER"),
+    ("'merge'", "FIRST_VALUE"),
+    ("requires the timecol", "DESCRIPTOR"),
+    ("Sort on a non-time-attribute", "ORDER"),
+)
+"""Faults that Flink finds without a place, and the word of the SELECT that they are about."""
 REMEDIES = (
+    ("integral multiple of", "choose a window that is a multiple of its step"),
+    (
+        "All aggregates must be computed on the same window",
+        "nest: the second OVER in an outer SELECT",
+    ),
+    ("Over Agg: Unsupported use of OVER windows", "nest: the second OVER in an outer SELECT"),
+    ("Non-time attribute sort", "order an OVER window by event_time, or by PROCTIME()"),
+    ("Sort on a non-time-attribute", "streams are sorted by event_time first, or in a Top-N"),
+    ("requires the timecol", "cut windows by event_time, the column with the watermark"),
+    ("'merge'", "FIRST_VALUE goes by arrival: MIN(price_in_order) holds the first by event time"),
+    ("TIMESTAMP", "compare times with times: TO_TIMESTAMP_LTZ(ts_event / 1000, 3), or event_time"),
+    ("Cannot apply", "CAST one side: the message names the types that go together"),
+    ("Column count mismatch", "both sides of UNION ALL need the same columns"),
+    ("illegal in WHERE", "conditions on aggregates belong into HAVING, after GROUP BY"),
     ("not found in any table", "check the name; `python -m flink_jobs sources` shows the columns"),
     ("not found; did you mean", "correct the name"),
     ("Object '", "name a view of sql/views or another model"),
@@ -58,6 +83,13 @@ class Engine:
         except Exception as error:
             raise self._told(error, query) from (error if self.debug else None)
 
+    def explain_query(self, query: Step) -> str:
+        """Optimized plan of one SELECT. SqlError with its file, as far as Flink tells a place."""
+        try:
+            return str(self.table_env.sql_query(query.sql).explain())
+        except Exception as error:
+            raise self._told(error, query) from (error if self.debug else None)
+
     def explain(self, sql: str) -> str:
         """Optimized plan of a statement set."""
         try:
@@ -78,6 +110,10 @@ class Engine:
         shown = ""
         if step.source and 0 < at <= len(step.source.text.splitlines()):
             shown = step.source.text.splitlines()[at - 1].strip()
+        if step.source and not line:
+            at = _line_of(message, step)
+            shown = step.source.text.splitlines()[at - 1].strip()
+        message += self._near(message, step)
         remedy = next((advice for sign, advice in REMEDIES if sign in message), "")
         return SqlError(
             message,
@@ -87,6 +123,25 @@ class Engine:
             text=shown or (step.sql.splitlines()[0] if not path else ""),
             remedy=remedy or "the message above is Flink's own; --debug shows its full stack",
         )
+
+    def _near(self, message: str, step: Step) -> str:
+        """The nearest column of the views that a query names, for one that is not there."""
+        match = UNKNOWN.search(message)
+        if match is None:
+            return ""
+        words = set(re.findall(r"\w+", step.sql))
+        found: set[str] = set()
+        for view in words & set(self.table_env.list_views()):
+            schema = self.table_env.from_path(view).get_resolved_schema()
+            found |= set(schema.get_column_names())
+        return guess(match.group(1), sorted(found))
+
+
+def _line_of(message: str, step: Step) -> int:
+    """Line of the word that a message without a place is about, else where the SELECT starts."""
+    word = next((word for sign, word in WORDS if sign in message), "")
+    before, found, _ = step.sql.partition(word) if word else ("", "", "")
+    return step.line + (before.count("\n") if found else 0)
 
 
 def java_text(error: Exception) -> str:

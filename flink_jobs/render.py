@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from flink_jobs import alerts, late, sinks, start
+from flink_jobs import alerts, late, lint, sinks, start
 from flink_jobs.catalog import Catalog, Job, Topic
 from flink_jobs.model import Model
 from flink_jobs.script import Source, Statement
@@ -90,6 +90,7 @@ class Planner:
             if not inlined(model):
                 self._step(model_view(model))
             columns = sinks.parse_schema(self.describe(model_query(model)))
+            lint.check(model)
             sinks.check(model, columns)
             if any(name.endswith(model.name) for name in wanted):
                 self._sinks(model, columns)

@@ -23,7 +23,7 @@ from flink_jobs import postgres, settings, start, topics  # noqa: E402
 from flink_jobs.catalog import Catalog  # noqa: E402
 from flink_jobs.environment import Engine  # noqa: E402
 from flink_jobs.errors import JobError, SqlError  # noqa: E402
-from flink_jobs.render import Plan, Planner, Step  # noqa: E402
+from flink_jobs.render import Plan, Planner, Step, model_query  # noqa: E402
 
 
 def plan_job(catalog: Catalog, name: str, debug: bool = False) -> tuple[Plan, Engine]:
@@ -33,6 +33,16 @@ def plan_job(catalog: Catalog, name: str, debug: bool = False) -> tuple[Plan, En
     planner = Planner(catalog, job, engine.run, engine.describe)
     engine.configure(planner.plan.settings)
     return planner.make(), engine
+
+
+def explain_job(plan: Plan, engine: Engine) -> str:
+    """Optimized plan of a job. What Flink refuses without a place is asked of each model."""
+    try:
+        return engine.explain(plan.statement_set)
+    except SqlError:
+        for model in plan.models:
+            engine.explain_query(model_query(model))
+        raise
 
 
 def from_whole_windows(catalog: Catalog, name: str) -> Catalog:

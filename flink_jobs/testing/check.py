@@ -7,6 +7,7 @@ from pathlib import Path
 
 from flink_jobs.catalog import Catalog, guess
 from flink_jobs.errors import JobError, SqlError
+from flink_jobs.lint import unbounded
 from flink_jobs.testing.cases import Case, cases
 
 PAUSE = 0.3
@@ -54,10 +55,11 @@ def watch(files: Callable[[], Sequence[Path]]) -> Iterator[None]:
 
 
 def _plan(catalog: Catalog, name: str, debug: bool) -> str:
-    from flink_jobs.run import plan_job
+    from flink_jobs.run import explain_job, plan_job
 
     plan, engine = plan_job(catalog, name, debug)
-    engine.explain(plan.statement_set)
+    for warning in unbounded(explain_job(plan, engine), plan.settings):
+        print(f"warning: job {name}: {warning}")
     return ""
 
 

@@ -18,6 +18,11 @@ if find_spec("pyflink"):
     __all__ = ["pytest_collect_file"]
 
 
+def needs_rules(path: Path) -> bool:
+    """Whether a test looks rules up."""
+    return path.suffix == ".yaml" or path.name == "test_mutations.py"
+
+
 def free_port() -> int:
     """A port of the loopback address that nobody uses at this moment."""
     with socket.socket() as held:
@@ -28,7 +33,7 @@ def free_port() -> int:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
     """PostgreSQL on a free port while cases run, started by the base environment's stack."""
-    if not any(item.path.suffix == ".yaml" for item in session.items):
+    if not any(needs_rules(item.path) for item in session.items):
         return (yield)
     with tempfile.TemporaryDirectory(prefix="market-streams-cases-") as folder:
         port = free_port()
