@@ -1,4 +1,4 @@
-"""What Flink plans without a word and an analyst should not: pure checks of a model and its plan."""
+"""What Flink plans without a word and should not: pure checks of a model and of its plan."""
 
 import re
 from collections.abc import Mapping

@@ -15,7 +15,7 @@ from flink_jobs.settings import ROOT, Settings
 
 pytestmark = pytest.mark.flink
 WINDOW = "FROM TABLE(TUMBLE(TABLE trades, DESCRIPTOR(event_time), INTERVAL '1' MINUTE))"
-HOP = "FROM TABLE(HOP(TABLE trades, DESCRIPTOR(event_time), INTERVAL '{}' SECOND, INTERVAL '1' MINUTE))"
+HOP = WINDOW.replace("TUMBLE", "HOP").replace("INTERVAL", "INTERVAL '{}' SECOND, INTERVAL")
 GROUP = "GROUP BY symbol, window_start, window_end"
 HEAD = "SELECT symbol, window_start,"
 OVER = "OVER (PARTITION BY symbol ORDER BY {} ROWS BETWEEN {} PRECEDING AND CURRENT ROW)"
