@@ -79,7 +79,8 @@ sql: ## the Flink SQL client with all tables declared
 check-sql: ## lint and plan every model, run its cases
 	@$(SETUP) --no-ports
 	@$(DEV)/sqlfluff lint sql
-	@$(FLINK) -m flink_jobs check
+	@$(STACK) up postgres
+	@$(WITH_STACK) $(FLINK) -m flink_jobs check
 
 lint: ## ruff, mypy, import contracts, sqlfluff
 	@$(SETUP) --no-ports
