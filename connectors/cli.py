@@ -222,6 +222,17 @@ def simulate_stocks(context: typer.Context) -> None:
     simulator(context.args, prog_name="python -m connectors simulate-stocks")
 
 
+@app.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def simulate_orders(context: typer.Context) -> None:
+    """Write made-up orders and transactions into Kafka (`simulate-orders --help`)."""
+    from connectors.simulator.orders.cli import app as simulator
+
+    simulator(context.args, prog_name="python -m connectors simulate-orders")
+
+
 def _alone(work: Work, venue: str, settings: Settings) -> Work:
     """``work``, but only while this process owns the partition, where a database is to say so."""
     if not settings.standby_database_url:

@@ -6,13 +6,14 @@ pair may be told that the window still took in, none is missed. That holds where
 the topic (SOURCE_PARALLELISM): behind several, one that was idle does not know how far the others
 are. Rows in time fail the first filter, so the branch costs next to nothing.
 
-A session has no window before it ends: a row is told when the gap after it has passed, with the
-window that it would have made alone.
+A row too late for its place among ordered rows (OVER … ORDER BY event_time) is told with its own
+time as the window. A session has no window before it ends: a row is told when the gap after it has
+passed, with the window that it would have made alone.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from flink_jobs.model import Model, Window
+from flink_jobs.model import OVER, Model, Window
 from flink_jobs.sinks import Column, append_kafka, escape, quote, with_clause
 
 TOPIC = "market.late-events"
@@ -86,7 +87,10 @@ def _branch(name: str, window: Window, columns: Sequence[Column]) -> str:
         for column in ("exchange", "symbol")
     ]
     row = ", ".join(_plain(column) for column in columns)
-    if window.kind == "SESSION":
+    if window.kind == OVER:
+        start = end = f"CAST({quote(window.time_column)} AS TIMESTAMP(3))"
+        origin, passed = quote(behind(window.table)), "TRUE"
+    elif window.kind == "SESSION":
         time = quote(window.time_column)
         gap = f"{window.length:g} * INTERVAL '1' SECOND"
         start, end = f"CAST({time} AS TIMESTAMP(3))", f"CAST({time} + {gap} AS TIMESTAMP(3))"

@@ -23,6 +23,13 @@ INTERVAL = re.compile(r"^INTERVAL '([^']*)' (SECOND|MINUTE|HOUR|DAY)S?$", re.IGN
 SECONDS = {"SECOND": 1, "MINUTE": 60, "HOUR": 3600, "DAY": 86400}
 WINDOWS = {"TUMBLE": 0, "HOP": 1, "CUMULATE": 1, "SESSION": 0}
 """Window functions, and which of their intervals is the window's length (or session gap)."""
+OVER = "OVER"
+"""Kind of a window of rows before each row, by event time."""
+FRAME = re.compile(
+    r"ORDER BY event_time (?:ASC )?(?:ROWS|RANGE) BETWEEN (INTERVAL '[^']*' \w+|\w+) PRECEDING",
+    re.IGNORECASE,
+)
+ORIGIN = re.compile(r"^.*?\bFROM (\S+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -107,7 +114,7 @@ def parse(source: Source) -> Model:
         delivery=delivery,
         settings=dict(settings),
         statement=statement,
-        windows=tuple(_windows(statement)),
+        windows=(*_windows(statement), *_frames(statement)),
     )
 
 
@@ -184,6 +191,17 @@ def _windows(statement: Statement) -> list[Window]:
             if window is not None:
                 found.append(window)
     return found
+
+
+def _frames(statement: Statement) -> list[Window]:
+    """Rows before each row that the model looks back on, straight over a view's event_time."""
+    text = " ".join(token.text for token in statement.code())
+    frame, origin = FRAME.search(text), ORIGIN.search(text)
+    if frame is None or origin is None or not origin.group(1).isidentifier():
+        return []
+    match = INTERVAL.match(frame.group(1))
+    length = float(match.group(1)) * SECONDS[match.group(2).upper()] if match else 0.0
+    return [Window(OVER, frame.group(), origin.group(1), "event_time", length)]
 
 
 def _window(source: Source, code: list[Token], index: int) -> Window | None:

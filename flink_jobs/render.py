@@ -114,16 +114,19 @@ class Planner:
         """One sink table and the INSERT into it; models with alerts share theirs."""
         name = ALERTS if "alerts" in model.sinks else model.name
         table = f"{name}_{kind.replace('-', '_')}"
+        # Nothing replaces a row of an append topic; one with a name of its own is a contract with
+        # its readers and holds just what the model selects.
+        revision = kind != "kafka-append" or model.topic is None
         if not any(step.sql.startswith(f"CREATE TABLE `{table}`") for step in self.plan.steps):
             options = self._options(model, kind, shape)
             key = () if kind == "kafka-append" else model.key
-            self._step(Step(sinks.sink_ddl(table, shape, key, options)))
+            self._step(Step(sinks.sink_ddl(table, shape, key, options, revision)))
         condition = self.start.condition(column.name for column in columns)
         text = model_query(model).sql
         origin = f"(\n{text}\n)" if inlined(model) else sinks.quote(model.name)
         if ALERTS in model.sinks and not alerts.complete(columns):
             origin, condition = f"(\n{alerts.grouped(origin, condition)}\n)", ""
-        self.plan.inserts.append(sinks.insert(table, origin, shape, condition))
+        self.plan.inserts.append(sinks.insert(table, origin, shape, condition, revision))
 
     def _options(self, model: Model, kind: str, shape: Sequence[Column]) -> dict[str, str]:
         variables = self.variables

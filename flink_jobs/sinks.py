@@ -119,14 +119,19 @@ def postgres_table(model: Model, columns: Iterable[Column], schema: str) -> Post
 
 
 def sink_ddl(
-    name: str, columns: Sequence[Column], key: Sequence[str], options: dict[str, str]
+    name: str,
+    columns: Sequence[Column],
+    key: Sequence[str],
+    options: dict[str, str],
+    revision: bool = True,
 ) -> str:
     """`CREATE TABLE` of a sink: the view's columns, the revision, the key and the options."""
     lines = [
         f"    {quote(column.name)} {column.sink_type}{' NOT NULL' if column.name in key else ''}"
         for column in columns
     ]
-    lines.append(f"    {quote(REVISION)} INT")
+    if revision:
+        lines.append(f"    {quote(REVISION)} INT")
     if key:
         lines.append(f"    PRIMARY KEY ({', '.join(map(quote, key))}) NOT ENFORCED")
     return f"CREATE TABLE {quote(name)} (\n" + ",\n".join(lines) + f"\n) {with_clause(options)}"
@@ -196,8 +201,11 @@ def _json(prefix: str) -> dict[str, str]:
     }
 
 
-def insert(table: str, origin: str, columns: Iterable[Column], where: str = "") -> str:
+def insert(
+    table: str, origin: str, columns: Iterable[Column], where: str = "", revision: bool = True
+) -> str:
     """`INSERT` of the rows of a view or query as revision 0."""
-    names = ", ".join([*(column.selected for column in columns), f"0 AS {quote(REVISION)}"])
+    last = [f"0 AS {quote(REVISION)}"] if revision else []
+    names = ", ".join([*(column.selected for column in columns), *last])
     condition = f" WHERE {where}" if where else ""
     return f"INSERT INTO {quote(table)} SELECT {names} FROM {origin}{condition}"

@@ -108,6 +108,18 @@ BUS_PAYLOADS = Topic(
 BUS_TOPICS: tuple[Topic, ...] = (BUS_EVENTS, BUS_DEAD_LETTERS, BUS_PAYLOADS)
 """Topics of the event bus, whose records are stamped with the wall clock."""
 
+ORDER_EVENTS = Topic("order-events", 3, KEEP_BY_SIZE)
+RAW_EVENTS = Topic("raw_events", 1, KEEP_BY_SIZE)
+TRANSACTIONS = Topic("transactions", 1, KEEP_BY_SIZE)
+PAYMENTS = Topic("payments", 1, KEEP_BY_SIZE)
+STOCK_RESERVATIONS = Topic("stock-reservations", 1, KEEP_BY_SIZE)
+PROCESSED_EVENTS = Topic("processed_events", 1, KEEP_BY_SIZE)
+CUSTOMER_METRICS = Topic("customer-metrics", 1, {"cleanup.policy": "compact", "retention.ms": "-1"})
+ORDER_TOPICS: tuple[Topic, ...] = (
+    *(ORDER_EVENTS, RAW_EVENTS, TRANSACTIONS, PAYMENTS, STOCK_RESERVATIONS),
+)
+"""Topics that other teams' producers write, by keys of their own."""
+
 EVENT_TIME_TOPICS: tuple[Topic, ...] = (TRADES, QUOTES, BOOKS, CANDLES)
 """Topics that windows read: heartbeats move their time."""
 
@@ -123,6 +135,9 @@ TOPICS: tuple[Topic, ...] = (
     LATE_EVENTS,
     ALERTS,
     *BUS_TOPICS,
+    *ORDER_TOPICS,
+    PROCESSED_EVENTS,
+    CUSTOMER_METRICS,
 )
 
 PER_WRITER: tuple[Topic, ...] = (TRADES, QUOTES, BOOKS, CANDLES, STATUS, DEAD_LETTERS)

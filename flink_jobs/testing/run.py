@@ -21,7 +21,7 @@ from flink_jobs.model import Model
 from flink_jobs.render import Step, definition_step, inlined, model_query, model_view
 from flink_jobs.run import python_archive
 from flink_jobs.script import Source, Statement, split
-from flink_jobs.testing import cluster, values
+from flink_jobs.testing import cluster, given, values
 from flink_jobs.testing.cases import Case
 from flink_jobs.testing.compare import difference
 from flink_jobs.testing.lookup import LookupTables, is_lookup
@@ -50,11 +50,11 @@ class Part:
 
 def run_case(catalog: Catalog, case: Case, debug: bool = False) -> str:
     """Run one case; what differs, or nothing. SqlError, JobError."""
-    given = {key: str(value) for key, value in case.content.get("variables", {}).items()}
+    variables = {key: str(value) for key, value in case.content.get("variables", {}).items()}
     settings = {key: str(value) for key, value in case.content.get("settings", {}).items()}
     engine = Engine({**OPTIONS, **cluster.options(), **settings}, debug)
     with tempfile.TemporaryDirectory() as folder, LookupTables(catalog) as tables:
-        changed = Catalog(catalog.root, {**tables.variables, **given}, catalog.config)
+        changed = Catalog(catalog.root, {**tables.variables, **variables}, catalog.config)
         runner = Runner(changed, case, engine, Path(folder), tables)
         runner.prepare()
         found = runner.collect()
@@ -130,18 +130,20 @@ class Runner:
             self.tables.fill(statement, self._given(definition.name, required=False))
             return definition_step(statement, variables)
         path = self.folder / f"{definition.name}.json"
-        path.write_text("\n".join(map(json.dumps, self._given(definition.name))))
+        records = given.records(statement.text, self._given(definition.name))
+        path.write_text("\n".join(map(json.dumps, records)))
         step = definition_step(_without_options(statement), variables)
         options = {"connector": "filesystem", "path": path.as_uri(), "format": "json"}
-        return Step(f"{step.sql} {sinks.with_clause(options)}", step.source, step.line)
+        sql = f"{given.physical(step.sql)} {sinks.with_clause(options)}"
+        return Step(sql, step.source, step.line)
 
     def _given(self, name: str, required: bool = True) -> Rows:
-        given: Mapping[str, Any] = self.content["given"]
-        if required and name not in given:
+        found: Mapping[str, Any] = self.content["given"]
+        if required and name not in found:
             raise JobError(f"{self.case.path}: the case gives no rows for {name}")
         return [
             {column: values.given_value(column, value, self.start) for column, value in row.items()}
-            for row in values.rows(given.get(name))
+            for row in values.rows(found.get(name))
         ]
 
     def parts(self) -> list[Part]:

@@ -106,4 +106,8 @@ INSERT INTO ${ANALYTICS_SCHEMA}.alert_rules (rule_id, threshold, severity, cool_
 ('cross_venue_gap', 0.5, 'warning', 300, true),
 ('feed_stale', 0, 'critical', 60, true),
 ('feed_gap', 1, 'critical', 60, true),
-('bad_tick', 20, 'warning', 60, true);
+('bad_tick', 20, 'warning', 60, true),
+('large_transaction', 100000, 'warning', 60, true),
+('unusual_place', 0, 'warning', 60, true),
+('fast_repeats', 100000, 'critical', 60, true),
+('vip_customer', 100000, 'info', 60, true);

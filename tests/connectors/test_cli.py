@@ -31,6 +31,7 @@ def run(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
         (["topics", "--help"], "topics"),
         (["simulate", "--help"], "--ledger"),
         (["simulate-stocks", "--help"], "--faults"),
+        (["simulate-orders", "--help"], "--ledger"),
     ],
 )
 def test_every_command_explains_itself(words: list[str], expected: str) -> None:

@@ -65,7 +65,20 @@ def test_a_source_reads_the_topic_of_its_event(name: str) -> None:
     assert f"'topic' = '${{TOPIC_PREFIX}}{topic.name}'" in CATALOG.definitions[name].statement.text
 
 
-@pytest.mark.parametrize("topic", [topics.LATE_EVENTS, topics.ALERTS], ids=lambda topic: topic.name)
+@pytest.mark.parametrize("topic", topics.ORDER_TOPICS, ids=lambda topic: topic.name)
+def test_a_topic_of_other_producers_has_a_source_of_bytes(topic: topics.Topic) -> None:
+    """Each is read once, as bytes, so that no record of theirs can stop a job."""
+    named = f"'topic' = '${{TOPIC_PREFIX}}{topic.name}'"
+    (source,) = [d for d in CATALOG.definitions.values() if named in d.statement.text]
+    assert "body BYTES" in source.statement.text
+    assert "'format' = 'raw'" in source.statement.text
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [topics.LATE_EVENTS, topics.ALERTS, topics.PROCESSED_EVENTS, topics.CUSTOMER_METRICS],
+    ids=lambda topic: topic.name,
+)
 def test_shared_topics_are_made_alike_by_both_sides(topic: topics.Topic) -> None:
     """Whoever makes the topic first, it has the same partitions and configuration."""
     ours = CATALOG.topic(topic.name)

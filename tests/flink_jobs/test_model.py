@@ -29,6 +29,32 @@ def test_a_header_and_a_select_make_a_model() -> None:
     assert model.lookback == 300
 
 
+@pytest.mark.parametrize(
+    ("body", "table", "length"),
+    [
+        ("SELECT SUM(a) OVER w FROM tx WINDOW w AS (ORDER BY event_time RANGE BETWEEN "
+         "INTERVAL '5' MINUTE PRECEDING AND CURRENT ROW)", "tx", 300),
+        ("SELECT COUNT(*) OVER (PARTITION BY a ORDER BY event_time ROWS BETWEEN UNBOUNDED "
+         "PRECEDING AND CURRENT ROW) FROM tx", "tx", 0),
+    ],
+)  # fmt: skip
+def test_rows_before_each_row_are_a_window(body: str, table: str, length: float) -> None:
+    """Late rows are told of it, and a later start reads as far back as it looks."""
+    model = parse(Source("m.sql", f"{HEADER}{body}"))
+    assert [(w.kind, w.table, w.length) for w in model.windows] == [("OVER", table, length)]
+    assert model.lookback == length
+
+
+@pytest.mark.parametrize(
+    "order",
+    ["window_time", "arrival"],
+)
+def test_only_a_source_time_makes_rows_late(order: str) -> None:
+    """Rows of closed windows are always behind the watermark; order of arrival knows no late."""
+    frame = f"(ORDER BY {order} ROWS BETWEEN 2 PRECEDING AND CURRENT ROW)"
+    assert parse(Source("m.sql", f"{HEADER}SELECT SUM(a) OVER {frame} FROM bars")).windows == ()
+
+
 def test_set_lines_above_the_select_are_options_of_the_job() -> None:
     """A model may bring Flink options of its own."""
     model = parse(Source("m.sql", f"{HEADER}SET 'a.b' = 'c';\nSELECT 1;"))

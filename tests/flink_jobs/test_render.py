@@ -1,6 +1,8 @@
 """Planning a job without an engine: schemas are given, statements are collected."""
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -110,3 +112,17 @@ def test_the_script_is_plain_flink_sql(plan: Callable[..., Plan]) -> None:
     assert "${" not in script
     assert script.endswith("END;\n")
     assert script.count("EXECUTE STATEMENT SET") == 1
+
+
+def test_a_topic_with_a_name_of_its_own_has_just_the_columns_selected(tmp_path: Path) -> None:
+    """An append topic that is a contract with its readers carries no revision."""
+    for name, header in (("ours", ""), ("theirs", "-- Topic: theirs\n")):
+        model = f"-- Question: What?\n-- Sinks: kafka-append\n{header}SELECT * FROM trades"
+        (tmp_path / "windows").mkdir(exist_ok=True)
+        (tmp_path / f"windows/{name}.sql").write_text(model)
+    shutil.copy(ROOT / "sql/jobs.toml", tmp_path)
+    catalog = Catalog.load(tmp_path, {})
+    for name, wanted in (("ours", True), ("theirs", False)):
+        job = catalog.job(str(tmp_path / f"windows/{name}.sql"))
+        made = Planner(catalog, job, lambda step: None, schema).make()
+        assert ("revision" in made.script()) == wanted

@@ -1,0 +1,133 @@
+"""What the tests of order jobs share: generator, topics, tables, jobs, on the session's stack."""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import psycopg2
+import pytest
+from confluent_kafka import Consumer, Producer
+
+from docker.local.settings import ROOT
+from flink_jobs.catalog import Catalog
+from flink_jobs.cluster import Cluster
+from flink_jobs.settings import Settings
+
+Row = dict[str, Any]
+
+
+class Stage:
+    """The session's stack, seen from a test: its name is its schema and its topics' prefix."""
+
+    def __init__(
+        self, stack: Any, monkeypatch: pytest.MonkeyPatch, name: str, **variables: str
+    ) -> None:
+        self.schema = name
+        self.prefix = f"{name}."
+        self.environment = {
+            "TOPIC_PREFIX": self.prefix,
+            "ANALYTICS_SCHEMA": name,
+            # All is in the log before the jobs start. On a busy machine a partition may wait for
+            # its turn longer than the default, would be taken for idle, and its rows be late.
+            "IDLE_TIMEOUT": "10 min",
+            **variables,
+        }
+        for name, value in {**stack.settings.environment(), **self.environment}.items():
+            monkeypatch.setenv(name, value)
+        self.stack = stack
+        self.settings = Settings()
+        self.cluster = Cluster(self.settings.flink_rest_url)
+        self.producer = Producer({"bootstrap.servers": stack.bootstrap})
+        self.connection = psycopg2.connect(stack.database_url)
+        self.connection.autocommit = True
+
+    def generate(self, words: str) -> None:
+        """Run the generator to its end."""
+        python = self.stack.settings.installed / "venv/dev/bin/python"
+        done = subprocess.run(
+            [str(python), "-m", "connectors", "simulate-orders", *words.split()],
+            cwd=ROOT,
+            env={**self.stack.env, **self.environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+
+    def catalog(self) -> Catalog:
+        """The project's SQL with this stage's schema and database."""
+        given = {"ANALYTICS_SCHEMA": self.schema, "DATABASE_URL": self.stack.database_url}
+        return Catalog.load(ROOT / "sql", given)
+
+    def publish(self, topic: str, value: bytes | None, stamp: int) -> None:
+        """One record into partition 0."""
+        self.producer.produce(self.prefix + topic, value, partition=0, timestamp=stamp)
+
+    def rows(self, table: str) -> list[Row]:
+        """All rows of a derived table; none while it is not there."""
+        with self.connection.cursor() as cursor:
+            cursor.execute("SET TIME ZONE 'UTC'")
+            try:
+                cursor.execute(f"SELECT * FROM {self.schema}.{table}")
+            except psycopg2.errors.UndefinedTable:
+                return []
+            names = [column.name for column in cursor.description or ()]
+            return [dict(zip(names, map(plain, row), strict=True)) for row in cursor.fetchall()]
+
+    def read(self, topic: str, committed: bool = True) -> list[Row]:
+        """Everything that is in a topic of one partition, by default only what is committed."""
+        level = "read_committed" if committed else "read_uncommitted"
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self.stack.bootstrap,
+                "group.id": self.schema,
+                "auto.offset.reset": "earliest",
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "isolation.level": level,
+            }
+        )
+        consumer.subscribe([self.prefix + topic])
+        found = []
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            message = consumer.poll(1)
+            if message is None:
+                continue
+            if message.error():
+                break
+            if message.value() is not None:
+                found.append(json.loads(message.value(), parse_float=Decimal))
+        consumer.close()
+        return found
+
+    def end(self) -> None:
+        """Cancel what runs of this test's jobs."""
+        self.connection.close()
+        for job in self.cluster.jobs():
+            if job["name"].startswith(self.prefix) and job["state"] in ("RUNNING", "RESTARTING"):
+                self.cluster.cancel(job["jid"])
+
+    def restarts(self, identity: str) -> int:
+        """How often a job failed."""
+        found = self.cluster.get(f"/jobs/{identity}/exceptions")
+        return len(found["exceptionHistory"]["entries"])
+
+
+def plain(value: Any) -> Any:
+    """Times in ms, bytes as bytes."""
+    if isinstance(value, datetime):
+        return round(value.timestamp() * 1000)
+    return bytes(value) if isinstance(value, memoryview) else value
+
+
+def until(reached: Callable[[], bool], what: str, seconds: float = 90) -> None:
+    """Wait for something."""
+    deadline = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.5)
