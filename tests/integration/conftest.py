@@ -61,14 +61,15 @@ def own_settings(state: Path, **values: object) -> StackSettings:
     )
 
 
-@pytest.fixture(scope="session")
-def stack() -> Iterator[RunningStack]:
+@contextmanager
+def market_stack(**values: object) -> Iterator[RunningStack]:
     """Kafka, PostgreSQL and Flink on free ports, in a temporary state folder; stopped at the end.
 
     The variables are also set in this process, so that settings read here find this stack.
+    `values`: settings other than the defaults.
     """
     with tempfile.TemporaryDirectory(prefix="market-streams-test-") as folder:
-        settings = own_settings(Path(folder), kafka_retention_check_ms=500)
+        settings = own_settings(Path(folder), **{"kafka_retention_check_ms": 500, **values})
         running = Stack(settings, ["market"])
         before = dict(os.environ)
         # A zone with daylight saving time: whoever forgets UTC is found out, here and in clients.
@@ -92,6 +93,13 @@ def stack() -> Iterator[RunningStack]:
                 os.environ.pop(name, None)
             os.environ.update(before)
             running.clean()
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[RunningStack]:
+    """Kafka, PostgreSQL and Flink, for all tests of a session."""
+    with market_stack() as running:
+        yield running
 
 
 class RunningAirflow(NamedTuple):
