@@ -23,7 +23,7 @@ Options = argparse.Namespace
 def catalog_of(options: Options) -> Catalog:
     """The folder of SQL files, with variables from the environment and the command line."""
     given = {**settings.environment(), **dict(pair.split("=", 1) for pair in options.set)}
-    if getattr(options, "start", None):
+    if getattr(options, "start", None) and not hasattr(options, "end"):
         given["START_FROM"] = options.start
     return Catalog.load(Settings().market_streams_sql, given)
 
@@ -134,6 +134,24 @@ def test(options: Options) -> None:
             print(error, file=sys.stderr)
 
 
+def recompute(options: Options) -> None:
+    """Compute a model's windows of a range again, late rows taken in, and correct what differs."""
+    from flink_jobs.recompute import recompute as corrected
+
+    first, last = moment(options.start), moment(options.end)
+    for one in corrected(catalog_of(options), options.model, first, last, options.dry_run):
+        print("\n".join([*one.differences, str(one)]))
+
+
+def moment(text: str) -> datetime:
+    """An ISO time; UTC where it has no zone. JobError for another text."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise JobError(f"{text} is no time\n  to do: like 2026-11-22T08:00:00Z") from None
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+
+
 def list_rules(options: Options) -> None:
     """Rules of alerts; of several that fit a subject, the one further down wins."""
     print("\n".join(rules.listed(catalog_of(options))))
@@ -195,6 +213,11 @@ def _parser() -> argparse.ArgumentParser:
     starting.add_argument("--from", dest="start", help="earliest, latest or an ISO time")
     add("cancel", cancel).add_argument("jobs", nargs="+", metavar="JOB")
     _rules(add("rules", list_rules), common)
+    correcting = add("recompute", recompute)
+    correcting.add_argument("model", metavar="MODEL", help="name of a model: bars_1m")
+    correcting.add_argument("--from", dest="start", required=True, help="ISO time, included")
+    correcting.add_argument("--to", dest="end", required=True, help="ISO time, not included")
+    correcting.add_argument("--dry-run", action="store_true", help="tell, and change nothing")
     cases = add("check", check)
     cases.add_argument("cases", nargs="*", default=[str(ROOT / "tests/sql")], metavar="CASES")
     one = add("test", test)

@@ -58,10 +58,12 @@ REMEDIES = (
 class Engine:
     """One TableEnvironment: one job."""
 
-    def __init__(self, settings: dict[str, str], debug: bool = False) -> None:
+    def __init__(self, settings: dict[str, str], debug: bool = False, batch: bool = False) -> None:
         """Start an environment; inside `flink run` it belongs to that cluster."""
         self.debug = debug
-        self.table_env = TableEnvironment.create(EnvironmentSettings.in_streaming_mode())
+        modes = EnvironmentSettings
+        mode = modes.in_batch_mode() if batch else modes.in_streaming_mode()
+        self.table_env = TableEnvironment.create(mode)
         self.configure(settings)
 
     def configure(self, settings: dict[str, str]) -> None:

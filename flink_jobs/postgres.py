@@ -8,8 +8,9 @@ import psycopg2
 
 from flink_jobs.catalog import Catalog
 from flink_jobs.errors import JobError
+from flink_jobs.reserved import POSTGRES
 from flink_jobs.script import VARIABLE
-from flink_jobs.sinks import PostgresTable
+from flink_jobs.sinks import PLAIN_NAME, PostgresTable
 
 LOCK = 7_302_118
 """Advisory lock that keeps two submissions from changing the schema at once."""
@@ -50,15 +51,26 @@ def statements(table: PostgresTable, columns: Mapping[str, str], key: tuple[str,
 
 def _create(table: PostgresTable, name: str) -> list[str]:
     lines = [
-        f"{column} {kind}{' NOT NULL' if not_null else ''}"
+        f"{quote(column)} {kind}{' NOT NULL' if not_null else ''}"
         + (" DEFAULT 0" if column == "revision" else "")
         for column, kind, not_null in table.columns
     ]
+    if not table.key:
+        return [f"CREATE TABLE {name} ({', '.join(lines)})"]
+    arguments = ", ".join(f"'{column}'" for column in table.key)
     return [
         f"CREATE TABLE {name} ({', '.join(lines)}, PRIMARY KEY ({', '.join(table.key)}))",
         f"CREATE TRIGGER keep_higher_revision BEFORE UPDATE ON {name} "
         f"FOR EACH ROW EXECUTE FUNCTION {table.schema}.keep_higher_revision()",
+        f"CREATE TRIGGER keep_withdrawn BEFORE INSERT ON {name} "
+        f"FOR EACH ROW EXECUTE FUNCTION {table.schema}.keep_withdrawn({arguments})",
     ]
+
+
+def quote(column: str) -> str:
+    """A column's name, in quotes where PostgreSQL would not read it without."""
+    plain = PLAIN_NAME.match(column) and column.upper() not in POSTGRES
+    return column if plain else f'"{column}"'
 
 
 def _refuse(name: str, change: str) -> JobError:

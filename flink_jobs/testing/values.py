@@ -9,6 +9,7 @@ A table is a text block: the first line names the columns, `|` parts cells, an e
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -66,7 +67,10 @@ def instant(text: str, start: str) -> datetime | None:
         micros = sum(Decimal(n) * MICROS[unit] for n, unit in PART.findall(text))
         sign = -1 if text.startswith("-") else 1
         return _absolute(start) + timedelta(microseconds=sign * int(micros))
-    return _absolute(text) if ABSOLUTE.fullmatch(text) else None
+    if ABSOLUTE.fullmatch(text):
+        with suppress(ValueError):  # such as February 31: a text that a model must refuse
+            return _absolute(text)
+    return None
 
 
 def _absolute(text: str) -> datetime:

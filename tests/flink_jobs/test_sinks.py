@@ -118,12 +118,13 @@ SHAPE = {"a": "text", "b": "numeric(38,10)", "revision": "integer"}
 
 def test_a_new_table_has_key_and_revision_guard() -> None:
     """A table that is missing is made with its key and its trigger."""
-    create, trigger = statements(TABLE, {}, ())
+    create, trigger, withdrawn = statements(TABLE, {}, ())
     assert create == (
         "CREATE TABLE s.t (a text NOT NULL, b numeric(38,10), "
         "revision integer NOT NULL DEFAULT 0, PRIMARY KEY (a))"
     )
     assert "BEFORE UPDATE ON s.t" in trigger
+    assert withdrawn.endswith("EXECUTE FUNCTION s.keep_withdrawn('a')")
 
 
 def test_a_new_column_is_added_and_the_same_shape_left_alone() -> None:
