@@ -10,8 +10,6 @@ from collections.abc import Iterable
 from flink_jobs.columns import Column
 
 TOPIC = "alerts"
-STATE_TTL = "2 d"
-"""How long a slot is remembered. PostgreSQL keeps cool-downs within a day."""
 SAID = (
     Column("rule_id", "STRING"),
     Column("severity", "STRING"),
@@ -42,12 +40,13 @@ def grouped(origin: str, condition: str = "") -> str:
     """The SELECT of ALERT over the rows of SEEN that a view or query gives.
 
     alert_id = MD5(rule, subject, event time floored to the cool-down). Severity is critical as
-    soon as one of the repeats is; the rest is that of the first.
+    soon as one of the repeats is; the rest is that of the first. A slot is remembered for as long
+    as the job's `table.exec.state.ttl` says (a hint STATE_TTL is lost on the way into the INSERT).
     """
     seconds = "TIMESTAMPDIFF(SECOND, TIMESTAMP '1970-01-01 00:00:00', happened)"
     slot = f"CAST({seconds} / GREATEST(cool_down, 1) * GREATEST(cool_down, 1) AS STRING)"
     where = f"\n    WHERE {condition}" if condition else ""
-    return f"""SELECT /*+ STATE_TTL('slots' = '{STATE_TTL}') */
+    return f"""SELECT
     alert_id,
     COUNT(*) AS `count`,
     MAX(happened) AS last_event_time,

@@ -8,18 +8,21 @@ unit tests; what they print is shown when they have ended, before the integratio
 """
 
 import argparse
+import os
 import re
 import subprocess
 import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple
 
 from docker.local.settings import ROOT, load
+from docker.local.stack import Stack
 
 NOTHING_COLLECTED = 5
 UNIT = "not integration and not long"
@@ -55,6 +58,8 @@ class Step(NamedTuple):
     may_be_empty: bool = False
     aside: bool = False
     """It needs no service and no exact time: it runs beside the others."""
+    workers: int = 1
+    """Processes that share the files of tests, and one stack."""
 
 
 def steps(long: bool) -> list[Step]:
@@ -87,7 +92,8 @@ def steps(long: bool) -> list[Step]:
         pytest("unit", "unit tests with Airflow", "airflow", UNIT)._replace(aside=True),
         # Their unit tests are here too: starting PyFlink twice would cost more than it tells.
         pytest("integration", "tests with PyFlink", "flink", "not long")._replace(aside=True),
-        pytest("integration", "integration tests", "dev", INTEGRATION),
+        # They wait more than they compute.
+        pytest("integration", "integration tests", "dev", INTEGRATION)._replace(workers=2),
         pytest("integration", "integration tests with Airflow", "airflow", INTEGRATION),
     ]
     return found
@@ -157,16 +163,33 @@ def run_lint(step: Step) -> Count:
 
 def run_tests(step: Step, output: IO[str] | None = None) -> Count:
     """Run pytest and count its tests; what it prints goes to ``output``, or is shown."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, shared_stack(step) as environment:
         report = Path(folder) / "report.xml"
         command = [*(str(part) for part in step.command), f"--junit-xml={report}"]
+        if step.workers > 1:
+            command += [f"--numprocesses={step.workers}", "--dist=loadfile"]
         printed = subprocess.STDOUT if output else None
         status = subprocess.run(
-            command, cwd=ROOT, check=False, stdout=output, stderr=printed
+            command, cwd=ROOT, check=False, stdout=output, stderr=printed, env=environment
         ).returncode
         if status == NOTHING_COLLECTED and step.may_be_empty:
             return Count()
         return judge(status, count(report) if report.exists() else Count())
+
+
+@contextmanager
+def shared_stack(step: Step) -> Iterator[dict[str, str]]:
+    """Environment of a step; its workers start one stack, which is stopped here when they end."""
+    if step.workers == 1:
+        yield dict(os.environ)
+        return
+    from tests.integration.conftest import SHARED, shared_settings
+
+    with tempfile.TemporaryDirectory(prefix="market-streams-test-") as folder:
+        try:
+            yield {**os.environ, SHARED: folder}
+        finally:
+            Stack(shared_settings(Path(folder)), ["market"]).clean()
 
 
 def count(report: Path) -> Count:

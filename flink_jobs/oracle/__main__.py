@@ -13,12 +13,14 @@ from pathlib import Path
 from flink_jobs.oracle import expected
 from flink_jobs.oracle.compare import Places, check, check_until_equal
 
+HELP = "default: the windows of the job bars"
+
 
 def parser() -> argparse.ArgumentParser:
     """The command line; addresses default to the environment's and then to the local stack's."""
     top = argparse.ArgumentParser(prog="python -m flink_jobs.oracle", description=__doc__)
     top.add_argument("ledgers", nargs="+", type=Path, help="ledgers of the local exchange")
-    top.add_argument("--model", action="append", choices=list(expected.MODELS), help="default: all")
+    top.add_argument("--model", action="append", choices=list(expected.MODELS), help=HELP)
     bootstrap = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:19092")
     database = os.environ.get("DATABASE_URL", "postgresql://market@127.0.0.1:15432/market")
     top.add_argument("--bootstrap", default=bootstrap)

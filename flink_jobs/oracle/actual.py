@@ -1,6 +1,6 @@
 """The windows that did come out: from PostgreSQL and from the topics.
 
-Same shape as :mod:`flink_jobs.oracle.expected`: ``{(exchange, symbol, window start ms): row}``.
+Same shape as :mod:`flink_jobs.oracle.expected`: ``{key: row}``.
 """
 
 import json
@@ -13,7 +13,7 @@ import psycopg2
 from kafka import KafkaConsumer, TopicPartition
 from psycopg2 import sql
 
-from flink_jobs.oracle.expected import Key, Row, Rows
+from flink_jobs.oracle.expected import Key, Rows, keyed
 
 _IDLE_MS = 1000
 
@@ -32,10 +32,6 @@ def _plain(name: str, value: Any) -> Any:
     return value
 
 
-def _keyed(row: Row) -> tuple[Key, Row]:
-    return (row["exchange"], row["symbol"], row["window_start"]), row
-
-
 def postgres_rows(database_url: str, schema: str, model: str) -> Rows:
     """All rows of the table ``schema.model``."""
     with psycopg2.connect(database_url) as connection, connection.cursor() as cursor:
@@ -47,18 +43,18 @@ def postgres_rows(database_url: str, schema: str, model: str) -> Rows:
             for values in cursor.fetchall()
         ]
     connection.close()
-    return dict(_keyed(row) for row in rows)
+    return keyed(model, rows)
 
 
-def topic_rows(bootstrap: str, topic: str) -> Rows:
-    """The last value of each key of an upsert topic; tombstones remove their key."""
+def topic_rows(bootstrap: str, topic: str, model: str) -> Rows:
+    """The last value of each key of a model's topic; tombstones remove their key."""
     latest: dict[bytes, bytes | None] = {}
     for record in _records(bootstrap, topic):
         latest[bytes(record.key)] = record.value
     rows = [
         json.loads(value, parse_float=Decimal) for value in latest.values() if value is not None
     ]
-    return dict(_keyed({name: _plain(name, cell) for name, cell in row.items()}) for row in rows)
+    return keyed(model, ({name: _plain(name, cell) for name, cell in row.items()} for row in rows))
 
 
 def logged_trades(bootstrap: str, topic: str) -> Counter[Key]:

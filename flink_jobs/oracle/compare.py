@@ -10,6 +10,7 @@ from flink_jobs.oracle.expected import Rows
 from flink_jobs.oracle.ledger import load
 
 _EXAMPLES = 5
+BARS = ("bars_1m", "moving_average_1h_10m", "trade_sessions_30s")
 
 
 @dataclass(frozen=True)
@@ -63,16 +64,19 @@ class Places:
 
 
 def check(ledgers: list[Path], places: Places, models: list[str] | None = None) -> list[Comparison]:
-    """Recompute the models from the ledgers and compare them with PostgreSQL and the topics."""
+    """Recompute models from the ledgers and compare them with PostgreSQL and the topics.
+
+    By default those of the job `bars`.
+    """
     closed = actual.watermark_ms(
         places.bootstrap, places.topic("market.trades"), places.watermark_delay_ms
     )
     db = load(ledgers)
     results = []
-    for model in models or list(expected.MODELS):
+    for model in models or BARS:
         want = expected.MODELS[model](db, closed)
         in_postgres = actual.postgres_rows(places.database_url, places.schema, model)
-        in_topic = actual.topic_rows(places.bootstrap, places.topic(f"analytics.{model}"))
+        in_topic = actual.topic_rows(places.bootstrap, places.topic(f"analytics.{model}"), model)
         results.append(compare(model, "PostgreSQL", want, in_postgres, closed))
         results.append(compare(model, "Kafka", want, in_topic, closed))
     return results

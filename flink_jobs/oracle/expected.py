@@ -1,22 +1,27 @@
 """The windows that must come out, computed from the ledger alone.
 
-Every function returns ``{key: row}``: the key is (exchange, symbol, window start in ms), the row
-a dict of column name to value. Times are milliseconds since the epoch, UTC.
+Every function returns ``{key: row}``: the key holds the row's values of KEYS (exchange, symbol and
+window start where the model is not named there), the row is a dict of column name to value. Times
+are milliseconds since the epoch, UTC.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import ROUND_HALF_UP, Context, Decimal
+from functools import partial
+from itertools import combinations
 from typing import Any
 
 import duckdb
 
-Key = tuple[str, str, int]
+Key = tuple[Any, ...]
 Row = dict[str, Any]
 Rows = dict[Key, Row]
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 SESSION_GAP_MS = 30_000
+STEP_MS = 5_000
+"""Step of bars_running_1m."""
 
 _EXACT = Context(prec=80)
 _SCALE = Decimal("1e-10")
@@ -34,18 +39,33 @@ def _rows(db: duckdb.DuckDBPyConnection, sql: str, closed_until_ms: int) -> list
     return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
 
 
+KEYS = {
+    "top_movers_1m": ("window_start", "place"),
+    "cross_venue_gap_1m": ("symbol", "window_start", "exchange_a", "exchange_b"),
+    "volume_profile_1m": ("exchange", "symbol", "window_start", "price_from"),
+}
+"""Columns of the key, of models whose key is not WINDOW_KEY."""
+WINDOW_KEY = ("exchange", "symbol", "window_start")
+
+
+def keyed(model: str, rows: Iterable[Row]) -> Rows:
+    """Rows by the key of a model."""
+    names = KEYS.get(model, WINDOW_KEY)
+    return {tuple(row[name] for name in names): row for row in rows}
+
+
 def _keyed(rows: list[Row]) -> Rows:
-    return {(row["exchange"], row["symbol"], row["window_start"]): row for row in rows}
+    return keyed("", rows)
 
 
-def bars_1m(db: duckdb.DuckDBPyConnection, closed_until_ms: int) -> Rows:
-    """One-minute bars: open and close by (ts_event, trade_seq), never by arrival."""
+def bars(db: duckdb.DuckDBPyConnection, closed_until_ms: int, span_ms: int) -> Rows:
+    """Bars of any span: open and close by (ts_event, trade_seq), never by arrival."""
     rows = _rows(
         db,
         f"""SELECT
             exchange, symbol,
-            ts_ms // {MINUTE_MS} * {MINUTE_MS} AS window_start,
-            window_start + {MINUTE_MS} AS window_end,
+            ts_ms // {span_ms} * {span_ms} AS window_start,
+            window_start + {span_ms} AS window_end,
             arg_min(price, (ts_event, trade_seq)) AS open,
             max(price) AS high,
             min(price) AS low,
@@ -61,6 +81,50 @@ def bars_1m(db: duckdb.DuckDBPyConnection, closed_until_ms: int) -> Rows:
     for row in rows:
         row["vwap"] = quotient(row["notional"], row["volume"])
     return _keyed(rows)
+
+
+bars_1m = partial(bars, span_ms=MINUTE_MS)
+bars_5m = partial(bars, span_ms=5 * MINUTE_MS)
+bars_1h = partial(bars, span_ms=HOUR_MS)
+
+
+def bars_running_1m(db: duckdb.DuckDBPyConnection, closed_until_ms: int) -> Rows:
+    """Each minute up to the last step of five seconds that has closed, open minutes too."""
+    rows = _rows(
+        db,
+        f"""SELECT
+            exchange, symbol,
+            ts_ms // {MINUTE_MS} * {MINUTE_MS} AS window_start,
+            least(window_start + {MINUTE_MS}, {(closed_until_ms + 1) // STEP_MS * STEP_MS})
+                AS window_end,
+            arg_min(price, (ts_event, trade_seq)) AS open,
+            max(price) AS high,
+            min(price) AS low,
+            arg_max(price, (ts_event, trade_seq)) AS close,
+            sum(size) AS volume,
+            count(*) AS trade_count
+        FROM trades WHERE ts_ms < {(closed_until_ms + 1) // STEP_MS * STEP_MS} GROUP BY ALL""",
+        closed_until_ms,
+    )
+    return _keyed(rows)
+
+
+def volume_profile_1m(
+    db: duckdb.DuckDBPyConnection, closed_until_ms: int, step: Decimal = Decimal(10)
+) -> Rows:
+    """What was traded at which price, in steps; `step` is PRICE_STEP."""
+    rows = _rows(
+        db,
+        f"""SELECT
+            exchange, symbol,
+            ts_ms // {MINUTE_MS} * {MINUTE_MS} AS window_start,
+            window_start + {MINUTE_MS} AS window_end,
+            price - price % {step} AS price_from,
+            sum(size) AS volume, sum(price * size) AS notional, count(*) AS trade_count
+        FROM trades GROUP BY ALL""",
+        closed_until_ms,
+    )
+    return keyed("volume_profile_1m", rows)
 
 
 def moving_average_1h_10m(db: duckdb.DuckDBPyConnection, closed_until_ms: int) -> Rows:
@@ -116,9 +180,51 @@ def trade_sessions_30s(db: duckdb.DuckDBPyConnection, closed_until_ms: int) -> R
     return _keyed(rows)
 
 
+def _change(before: Decimal, after: Decimal) -> Decimal | None:
+    """Percent, at ten decimals; none of nothing."""
+    return quotient((after - before) * 100, before) if before else None
+
+
+def top_movers_1m(db: duckdb.DuckDBPyConnection, closed_until_ms: int) -> Rows:
+    """The five largest moves of each minute; equal ones by exchange and symbol."""
+    minutes: dict[int, list[Row]] = {}
+    for bar in bars_1m(db, closed_until_ms).values():
+        move = _change(bar["open"], bar["close"])
+        if move is not None:
+            minutes.setdefault(bar["window_start"], []).append({**bar, "move_percent": move})
+    names = ("window_start", "window_end", "exchange", "symbol", "open", "close", "move_percent")
+    found = []
+    for moved in minutes.values():
+        moved.sort(key=lambda row: (-abs(row["move_percent"]), row["exchange"], row["symbol"]))
+        for place, row in enumerate(moved[:5], 1):
+            found.append({"place": place, **{name: row[name] for name in names}})
+    return keyed("top_movers_1m", found)
+
+
+def cross_venue_gap_1m(db: duckdb.DuckDBPyConnection, closed_until_ms: int) -> Rows:
+    """Each pair of venues that traded a symbol in the same minute."""
+    together: dict[tuple[str, int], list[Row]] = {}
+    for bar in bars_1m(db, closed_until_ms).values():
+        together.setdefault((bar["symbol"], bar["window_start"]), []).append(bar)
+    found = []
+    for same in together.values():
+        for a, b in combinations(sorted(same, key=lambda row: str(row["exchange"])), 2):
+            row = {name: a[name] for name in ("symbol", "window_start", "window_end")}
+            row |= {"exchange_a": a["exchange"], "exchange_b": b["exchange"]}
+            row |= {"close_a": a["close"], "close_b": b["close"]}
+            found.append({**row, "gap_percent": _change(a["close"], b["close"])})
+    return keyed("cross_venue_gap_1m", found)
+
+
 MODELS: dict[str, Callable[[duckdb.DuckDBPyConnection, int], Rows]] = {
     "bars_1m": bars_1m,
     "moving_average_1h_10m": moving_average_1h_10m,
     "trade_sessions_30s": trade_sessions_30s,
+    "bars_5m": bars_5m,
+    "bars_1h": bars_1h,
+    "bars_running_1m": bars_running_1m,
+    "top_movers_1m": top_movers_1m,
+    "cross_venue_gap_1m": cross_venue_gap_1m,
+    "volume_profile_1m": volume_profile_1m,
 }
 """Window models that the oracle knows, by name."""

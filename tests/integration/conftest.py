@@ -1,5 +1,6 @@
 """Stacks of their own for the integration tests: real Kafka, PostgreSQL, Flink, Airflow."""
 
+import fcntl
 import json
 import os
 import socket
@@ -17,6 +18,10 @@ import pytest
 from docker.local.service import ServiceError
 from docker.local.settings import ROOT, StackSettings, load
 from docker.local.stack import Stack
+
+SHARED = "MARKET_STREAMS_TEST_STACK"
+"""Variable that names the folder of a stack that several workers share; the runner sets it."""
+LONGEST = ("test_time", "test_chaos", "test_orders", "test_proof", "test_jobs", "test_feed_outage")
 
 
 class RunningStack(NamedTuple):
@@ -65,18 +70,42 @@ def own_settings(state: Path, **values: object) -> StackSettings:
 def market_stack(**values: object) -> Iterator[RunningStack]:
     """Kafka, PostgreSQL and Flink on free ports, in a temporary state folder; stopped at the end.
 
-    The variables are also set in this process, so that settings read here find this stack.
     `values`: settings other than the defaults.
     """
     with tempfile.TemporaryDirectory(prefix="market-streams-test-") as folder:
         settings = own_settings(Path(folder), **{"kafka_retention_check_ms": 500, **values})
-        running = Stack(settings, ["market"])
-        before = dict(os.environ)
-        # A zone with daylight saving time: whoever forgets UTC is found out, here and in clients.
-        os.environ["TZ"] = "America/New_York"
         try:
-            running.up(report=lambda line: print(line, file=sys.stderr))
-            os.environ.update(settings.environment())
+            with known(start(settings)) as running:
+                yield running
+        finally:
+            Stack(settings, ["market"]).clean()
+
+
+def start(settings: StackSettings) -> StackSettings:
+    """Start what is not running of Kafka, PostgreSQL and Flink."""
+    with zone():
+        try:
+            Stack(settings, ["market"]).up(report=lambda line: print(line, file=sys.stderr))
+        except ServiceError as error:
+            pytest.fail(f"the stack did not start:\n{error}", pytrace=False)
+    return settings
+
+
+@contextmanager
+def zone() -> Iterator[None]:
+    """A zone with daylight saving time: whoever forgets UTC is found out, here and in clients."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "America/New_York")
+        yield
+
+
+@contextmanager
+def known(settings: StackSettings) -> Iterator[RunningStack]:
+    """A running stack; its variables are set here, so that settings read in this process find it."""
+    before = dict(os.environ)
+    with zone():
+        os.environ.update(settings.environment())
+        try:
             yield RunningStack(
                 bootstrap=settings.bootstrap,
                 database_url=settings.database_url,
@@ -84,22 +113,42 @@ def market_stack(**values: object) -> Iterator[RunningStack]:
                 state=settings.market_streams_state,
                 env=dict(os.environ),
                 settings=settings,
-                stack=running,
+                stack=Stack(settings, ["market"]),
             )
-        except ServiceError as error:
-            pytest.fail(f"the stack did not start:\n{error}", pytrace=False)
         finally:
             for name in settings.environment():
                 os.environ.pop(name, None)
             os.environ.update(before)
-            running.clean()
 
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[RunningStack]:
-    """Kafka, PostgreSQL and Flink, for all tests of a session."""
-    with market_stack() as running:
+    """Kafka, PostgreSQL and Flink, for all tests of a session, and of all workers of a run."""
+    if SHARED not in os.environ:
+        with market_stack() as running:
+            yield running
+        return
+    folder = Path(os.environ[SHARED])
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        settings = start(shared_settings(folder))
+    with known(settings) as running:
         yield running
+
+
+def shared_settings(folder: Path) -> StackSettings:
+    """Settings of the stack that workers share: the first one chooses the ports."""
+    kept = folder / "settings.json"
+    if not kept.exists():
+        chosen = own_settings(folder / "stack", kafka_retention_check_ms=500, flink_slots=16)
+        kept.write_text(chosen.model_dump_json())
+    return load(**json.loads(kept.read_text()))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take longest come first, so that no worker begins them when the other is done."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
 
 
 class RunningAirflow(NamedTuple):

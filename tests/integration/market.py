@@ -83,7 +83,12 @@ class Market:
         """The late (row, window) pairs told so far."""
         return read_topic(self.stack.bootstrap, f"{self.name}.market.late-events")
 
-    def compare(self, timeout: float = 60, also: tuple[Path, ...] = ()) -> list[Comparison]:
+    def compare(
+        self,
+        timeout: float = 60,
+        also: tuple[Path, ...] = (),
+        models: list[str] | None = None,
+    ) -> list[Comparison]:
         """What the oracle says of this market's windows (and of the ledgers ``also``)."""
         places = Places(
             self.stack.bootstrap,
@@ -92,7 +97,8 @@ class Market:
             f"{self.name}.",
             self.delay_seconds * 1000,
         )
-        return check_until_equal(lambda: check([self.exchange.ledger, *also], places), timeout)
+        ledgers = [self.exchange.ledger, *also]
+        return check_until_equal(lambda: check(ledgers, places, models), timeout)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Orders from the generator through Kafka and Flink: every number against the ledger.
 
-Two hours of orders are written at once, every kind of damage beside them; three jobs read them; an
+Two hours of orders are written at once, every kind of damage beside them; four jobs read them; an
 order that is too late comes at the end.
 """
 
@@ -22,7 +22,7 @@ from tests.integration.order_stage import Row, Stage, until
 pytestmark = pytest.mark.integration
 NAME = "orders_test"
 START = "2026-03-08T00:00:00Z"
-JOBS = ("orders", "customers", "settlements")
+JOBS = ("orders", "transactions", "customers", "settlements")
 VIP_TOTAL = 300
 LATE = {
     "order_id": "late",

@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 
+from flink_jobs.oracle import expected
 from flink_jobs.oracle.actual import logged_trades
 from flink_jobs.oracle.ledger import load
 from tests import recordings
@@ -34,12 +35,12 @@ def test_every_window_of_a_troubled_market_equals_the_oracle(stack: RunningStack
         for fault in FAULTS:
             for venue in ("binance", "coinbase"):
                 market.exchange.fault(exchange=venue, **fault)
-        market.submit("bars")
+        market.submit("bars", "market")
         market.exchange.fault(kind="disconnect", exchange="binance")
         market.exchange.fault(kind="disconnect", exchange="coinbase")
         market.wait_finished()
         market.stop_feeds()
-        results = market.compare()
+        results = market.compare(models=list(expected.MODELS))
         db = load([market.exchange.ledger])
         log = logged_trades(stack.bootstrap, "proof.market.trades")
     assert [str(result) for result in results if result.differences] == []
