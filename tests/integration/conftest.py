@@ -101,7 +101,7 @@ def zone() -> Iterator[None]:
 
 @contextmanager
 def known(settings: StackSettings) -> Iterator[RunningStack]:
-    """A running stack; its variables are set here, so that settings read in this process find it."""
+    """A running stack; its variables are set in this process too, for settings read here."""
     before = dict(os.environ)
     with zone():
         os.environ.update(settings.environment())
