@@ -143,6 +143,30 @@ def recompute(options: Options) -> None:
         print("\n".join([*one.differences, str(one)]))
 
 
+def prove(options: Options) -> None:
+    """Compare what the live jobs wrote, bounded runs in both modes, and the oracle."""
+    from flink_jobs.prove import lines
+    from flink_jobs.prove import prove as proven
+
+    found = proven(catalog_of(options), options.models)
+    print("\n".join(lines(found)))
+    unequal = [one.model for one in found if not one.equal]
+    if unequal:
+        raise JobError(f"not equal: {', '.join(unequal)}")
+
+
+def backtest(options: Options) -> None:
+    """Tell what a rule would have told with other values, beside what it tells as set."""
+    from flink_jobs.backtest import backtest as tested
+    from flink_jobs.backtest import lines
+
+    what = rules.Change(options.threshold, options.severity, options.cool_down, True)
+    first = moment(options.start)
+    last = moment(options.end) if options.end else None
+    both = tested(catalog_of(options), options.rule, options.pattern, what, first, last)
+    print("\n".join(lines(both)))
+
+
 def moment(text: str) -> datetime:
     """An ISO time; UTC where it has no zone. JobError for another text."""
     try:
@@ -213,6 +237,7 @@ def _parser() -> argparse.ArgumentParser:
     starting.add_argument("--from", dest="start", help="earliest, latest or an ISO time")
     add("cancel", cancel).add_argument("jobs", nargs="+", metavar="JOB")
     _rules(add("rules", list_rules), common)
+    add("prove", prove).add_argument("models", nargs="*", metavar="MODEL", help="default: all")
     correcting = add("recompute", recompute)
     correcting.add_argument("model", metavar="MODEL", help="name of a model: bars_1m")
     correcting.add_argument("--from", dest="start", required=True, help="ISO time, included")
@@ -227,13 +252,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _rules(parser: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
-    """`rules list|set|off|history`."""
-    commands = parser.add_subparsers(required=True, metavar="list|set|off|history")
+    """`rules list|set|off|history|backtest`."""
+    commands = parser.add_subparsers(required=True, metavar="list|set|off|history|backtest")
     for name, function in (
         ("list", list_rules),
         ("set", set_rule),
         ("off", rule_off),
         ("history", rule_history),
+        ("backtest", backtest),
     ):
         one = commands.add_parser(name, help=function.__doc__, parents=[common])
         one.set_defaults(command=function)
@@ -243,8 +269,12 @@ def _rules(parser: argparse.ArgumentParser, common: argparse.ArgumentParser) -> 
         if name == "history":
             continue
         one.add_argument("pattern", nargs="?", default="*", help="'binance|*'; default: '*', all")
-        one.add_argument("--by", default="", help="who changes it; default: the user of the shell")
-        if name == "set":
+        if name == "backtest":
+            one.add_argument("--from", dest="start", required=True, help="ISO time, included")
+            one.add_argument("--to", dest="end", help="ISO time, not included; default: no end")
+        else:
+            one.add_argument("--by", default="", help="who changes it; default: the shell's user")
+        if name in ("set", "backtest"):
             one.add_argument("--threshold")
             one.add_argument("--severity", choices=("info", "warning", "critical"))
             one.add_argument("--cool-down", type=int, metavar="SECONDS")

@@ -1,60 +1,18 @@
 """Corrections: windows of a range computed again from the topics, late rows taken in.
 
 The unchanged SELECT runs over the topics from (range - longest window) to their end; rows of the
-range that differ are replaced, in PostgreSQL and in the topic, with a higher `revision`. Rows that
-are no longer produced (a session that a late row has joined to another) are taken back: deleted,
-told by a tombstone, and withdrawn, so that a job that replays does not bring them back.
-
-The topic gets its records before PostgreSQL commits: a run that dies between the two is run again
-and sends the same records with the same revisions.
+range that differ are corrected, then those of the models that read this one.
 """
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any
 
-from kafka import KafkaProducer
-from kafka.errors import KafkaError
-from psycopg2 import sql
-
-from flink_jobs import alerts, bounded, postgres, tables
+from flink_jobs import alerts, bounded, corrections, postgres, start, tables, topics
 from flink_jobs.catalog import Catalog
 from flink_jobs.errors import JobError
 from flink_jobs.model import Model
-from flink_jobs.tables import Pair
-
-MOMENT = """to_char({column}, 'YYYY-MM-DD"T"HH24:MI:SS')
-    || rtrim(rtrim(to_char({column}, '.US'), '0'), '.')"""
-"""A time as Flink's JSON has it, in the time zone of the session; no fraction where it is zero."""
-FOUND = "CREATE TEMPORARY TABLE corrections ON COMMIT DROP AS {}"
-ROW = """jsonb_populate_record(
-    NULL::{target},
-    coalesce(new, old)
-    || jsonb_build_object('revision', coalesce((old ->> 'revision')::int + 1, 1))
-) AS row"""
-KEY = """(
-    SELECT jsonb_object_agg(name, cell)
-    FROM jsonb_each(to_jsonb(row)) AS columns (name, cell) WHERE name = ANY ({key_names})
-)"""
-RECORDS = f"""
-SELECT {{key}}, CASE WHEN what <> 'unexpected' THEN {{value}} END FROM corrections, {ROW}"""
-REPLACE = f"""
-INSERT INTO {{target}} ({{columns}}, revision)
-SELECT {{columns}}, revision FROM corrections, {ROW} WHERE what <> 'unexpected'
-ON CONFLICT ({{key}}) DO UPDATE SET {{updates}}"""
-WITHDRAW = f"""
-INSERT INTO {{withdrawn}} (model, key)
-SELECT {{table}}, {KEY} FROM corrections, {ROW} WHERE what = 'unexpected'
-ON CONFLICT DO NOTHING"""
-BRING_BACK = f"""
-DELETE FROM {{withdrawn}} AS gone USING corrections, {ROW}
-WHERE what <> 'unexpected' AND gone.model = {{table}} AND gone.key = {KEY}"""
-TAKE_BACK = f"""
-DELETE FROM {{target}} AS target USING corrections, {ROW}
-WHERE what = 'unexpected' AND {{same_key}}"""
+from flink_jobs.tables import Span
 
 
 @dataclass(frozen=True)
@@ -87,13 +45,40 @@ def recompute(
             f"{name} has no table in PostgreSQL to correct\n"
             "  to do: name a model with `Sinks: … postgres`"
         )
-    # A row over the rows before it needs those, and a correction reaches rows after it.
-    start = "earliest" if any(_counts_rows(model) for model in told) else first.isoformat()
-    with bounded.computed(catalog, told, start) as schema:
-        return [
-            _correct(catalog, model, schema, first, None if _counts_rows(model) else last, dry)
-            for model in told
-        ]
+    whole = _whole_from(catalog, told)
+    if whole and first < whole:
+        raise JobError(
+            f"older records are gone from the topics: nothing before {whole.isoformat()} is whole\n"
+            "  to do: choose a later --from"
+        )
+    spans = {model.name: _span(model, first, last, whole) for model in told}
+    # Windows of readers that hold the range's first instant begin before it.
+    spans[told[0].name] = Span(whole) if _reaches_far(told[0]) else Span(first, last)
+    firsts = [span.first for span in spans.values() if span.last]
+    far = any(map(_reaches_far, told))
+    begin = "earliest" if far else min(each for each in firsts if each).isoformat()
+    with bounded.computed(catalog, told, begin) as schema:
+        found = [_correct(catalog, one, schema, spans[one.name], dry) for one in told]
+    if found[0] is None:
+        raise JobError(f"no table {name} yet\n  to do: submit the model's job first")
+    return [one for one in found if one]
+
+
+def _span(model: Model, first: datetime, last: datetime, whole: datetime | None) -> Span:
+    """Rows of a model that a change of its input between two times may change."""
+    if _reaches_far(model):
+        return Span(whole)
+    return Span(first - timedelta(seconds=model.lookback), last)
+
+
+def _whole_from(catalog: Catalog, models: list[Model]) -> datetime | None:
+    """The first instant that the topics hold with all it needs, if they have lost their head."""
+    servers = catalog.variables["KAFKA_BOOTSTRAP_SERVERS"]
+    oldest = topics.head_lost(servers, catalog.topics_read(models))
+    if oldest is None:
+        return None
+    lateness = float(catalog.variables["WATERMARK_DELAY"])
+    return datetime.fromisoformat(start.after_lost_head(oldest, models, lateness))
 
 
 def readers(catalog: Catalog, name: str) -> list[Model]:
@@ -107,33 +92,38 @@ def readers(catalog: Catalog, name: str) -> list[Model]:
     return found
 
 
-def _counts_rows(model: Model) -> bool:
-    """Whether rows are computed over a number of rows before them, whose time nobody knows."""
+def _reaches_far(model: Model) -> bool:
+    """Whether a row may depend on any row before it: sessions, and frames of a number of rows.
+
+    These are computed from the beginning of the topics, and corrected over all that they hold.
+    """
     words = [token.upper for token in model.statement.code()]
-    return any(pair == ("ROWS", "BETWEEN") for pair in pairwise(words))
+    rows = ("ROWS", "BETWEEN") in pairwise(words)
+    return rows or any(window.kind == "SESSION" for window in model.windows)
 
 
 def _correct(
-    catalog: Catalog, model: Model, schema: str, first: datetime, last: datetime | None, dry: bool
-) -> Corrected:
+    catalog: Catalog, model: Model, schema: str, span: Span, dry: bool
+) -> Corrected | None:
+    """What was corrected of one model; None where its job never ran."""
     variables = catalog.variables
     with postgres.connect(variables["DATABASE"]) as cursor:
-        cursor.execute("SET LOCAL TIME ZONE 'UTC'")
         two = tables.pair(cursor, model.name, variables["ANALYTICS_SCHEMA"], schema, model.key)
         if not two.columns:
-            raise JobError(f"no table {model.name} yet\n  to do: submit the model's job first")
+            return None
         if two.range_column is None:
             raise JobError(
                 f"{model.name} has no window_start and no event_time: its rows lie in no range\n"
                 "  to do: submit its job anew from the beginning"
             )
-        last = closed(cursor, two) if last is None else min(last, closed(cursor, two))
-        found = tables.differences(cursor, two, first, last)
-        rows = tables.count(cursor, two, first, last)
+        span = span._replace(closed=tables.closed(cursor, two))
+        found = tables.differences(cursor, two, span)
+        rows = tables.count(cursor, two, span)
         if found and not dry:
-            cursor.execute(sql.SQL(FOUND).format(tables.differing(two, first, last)))
-            _send(catalog, model, _records(cursor, two))
-            _apply(cursor, two)
+            topic = variables["TOPIC_PREFIX"] + (model.topic or f"analytics.{model.name}")
+            there = topic if "kafka" in model.sinks else None
+            servers = variables["KAFKA_BOOTSTRAP_SERVERS"]
+            corrections.correct(cursor, two, span, servers, there)
     kinds = [what for what, _, _ in found]
     return Corrected(
         model.name,
@@ -141,81 +131,3 @@ def _correct(
         tuple(tables.shown(two, found)),
         *(kinds.count(kind) for kind in ("changed", "missing", "unexpected")),
     )
-
-
-def closed(cursor: Any, two: Pair) -> datetime:
-    """End of what the streaming job has written: what comes later is still open there."""
-    column = sql.Identifier(str(two.range_column))
-    cursor.execute(
-        sql.SQL("SELECT max({}) + interval '1 ms' FROM {}").format(
-            column, sql.Identifier(two.have, two.table)
-        )
-    )
-    (end,) = cursor.fetchone()
-    return end if end is not None else datetime.min.replace(tzinfo=UTC)
-
-
-def _apply(cursor: Any, two: Pair) -> None:
-    """Bring the rows to what was computed, in this transaction."""
-    names = [name for name, _ in two.columns]
-    parts = {
-        "target": sql.Identifier(two.have, two.table),
-        "withdrawn": sql.Identifier(two.have, "withdrawn_rows"),
-        "table": sql.Literal(two.table),
-        "columns": sql.SQL(", ").join(map(sql.Identifier, names)),
-        "key": sql.SQL(", ").join(map(sql.Identifier, two.key)),
-        "key_names": sql.Literal(list(two.key)),
-        "same_key": sql.SQL(" AND ").join(
-            sql.SQL("target.{0} = row.{0}").format(sql.Identifier(name)) for name in two.key
-        ),
-        "updates": sql.SQL(", ").join(
-            sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name))
-            for name in [*(n for n, _ in two.values), tables.REVISION]
-        ),
-    }
-    for statement in (BRING_BACK, REPLACE, WITHDRAW, TAKE_BACK):
-        cursor.execute(sql.SQL(statement).format(**parts))
-
-
-def _records(cursor: Any, two: Pair) -> list[tuple[bytes, bytes | None]]:
-    """Key and value of each correction as Flink writes them; no value: the row is taken back."""
-    every = [*two.columns, (tables.REVISION, "integer")]
-    cursor.execute(
-        sql.SQL(RECORDS).format(
-            target=sql.Identifier(two.have, two.table),
-            key=_object([column for column in two.columns if column[0] in two.key]),
-            value=_object(every),
-        )
-    )
-    return [(key.encode(), value and value.encode()) for key, value in cursor.fetchall()]
-
-
-def _object(columns: Sequence[tuple[str, str]]) -> sql.Composable:
-    """A JSON object with columns of `row`: numbers exact, times as Flink's JSON has them.
-
-    No blanks: the key must be the very bytes that Flink writes, or the topic holds two rows.
-    """
-    parts = []
-    for name, kind in columns:
-        cell: sql.Composable = sql.Identifier("row", name)
-        if kind.startswith("timestamp"):
-            cell = sql.SQL(MOMENT).format(column=cell)
-        label = sql.Literal(f"{json.dumps(name)}:")
-        parts.append(sql.SQL("{} || coalesce(to_json({})::text, 'null')").format(label, cell))
-    return sql.SQL("'{{' || {} || '}}'").format(sql.SQL(" || ',' || ").join(parts))
-
-
-def _send(catalog: Catalog, model: Model, records: Sequence[tuple[bytes, bytes | None]]) -> None:
-    """Send corrections to the model's topic and wait until the broker has them."""
-    if "kafka" not in model.sinks:
-        return
-    topic = catalog.variables["TOPIC_PREFIX"] + (model.topic or f"analytics.{model.name}")
-    servers = catalog.variables["KAFKA_BOOTSTRAP_SERVERS"]
-    producer = KafkaProducer(bootstrap_servers=servers, acks="all")
-    try:
-        for future in [producer.send(topic, key=key, value=value) for key, value in records]:
-            future.get(timeout=30)
-    except KafkaError as error:
-        raise JobError(f"Kafka took no correction of {model.name}: {error}") from None
-    finally:
-        producer.close()

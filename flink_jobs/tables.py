@@ -3,9 +3,9 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg2 import sql
 
@@ -17,6 +17,18 @@ WHERE table_schema = %s AND table_name = %s ORDER BY ordinal_position
 RANGE_COLUMNS = ("window_start", "event_time")
 TOLERANCE = "1e-9"
 """Relative difference up to which floating numbers count as equal: their sums depend on order."""
+
+
+class Span(NamedTuple):
+    """Rows that are compared: first ≤ t < last; None is no bound."""
+
+    first: datetime | None = None
+    last: datetime | None = None
+    closed: datetime | None = None
+    """How far streaming has come: a row of `want` that ends later is not written there yet."""
+
+
+EVERYTHING = Span()
 
 
 @dataclass(frozen=True)
@@ -35,6 +47,12 @@ class Pair:
         """The column by which rows lie in a range of time."""
         names = {name for name, _ in self.columns}
         return next((name for name in RANGE_COLUMNS if name in names), None)
+
+    @property
+    def end_column(self) -> str | None:
+        """The column that says when a row is complete."""
+        names = {name for name, _ in self.columns}
+        return next((name for name in ("window_end", "event_time") if name in names), None)
 
     @property
     def values(self) -> tuple[tuple[str, str], ...]:
@@ -60,57 +78,79 @@ def _same(name: str, kind: str) -> sql.Composable:
     return sql.SQL("{} IS NOT DISTINCT FROM {}").format(mine, other)
 
 
-def differing(
-    two: Pair, first: datetime | None = None, last: datetime | None = None
-) -> sql.Composable:
-    """SELECT of `what` (changed | missing | unexpected) and both rows as JSON, of first ≤ t < last.
+def differing(two: Pair, span: Span) -> sql.Composable:
+    """SELECT of `what` (changed | missing | unexpected) and both rows as JSON.
 
     `missing` is in `want` only, `unexpected` in `have` only.
     """
     using = sql.SQL(", ").join(map(sql.Identifier, two.key))
     same = [_same(name, kind) for name, kind in two.values] or [sql.SQL("true")]
-    sides = [_side(schema, two, first, last) for schema in (two.have, two.want)]
     key = sql.Identifier(two.key[0])
     return sql.SQL(
         "SELECT CASE WHEN have.{key} IS NULL THEN 'missing' WHEN want.{key} IS NULL"
         " THEN 'unexpected' ELSE 'changed' END AS what,"
         " to_jsonb(have) AS old, to_jsonb(want) AS new"
         " FROM {have} AS have FULL JOIN {want} AS want USING ({using})"
-        " WHERE have.{key} IS NULL OR want.{key} IS NULL OR NOT ({same}) ORDER BY {using}"
-    ).format(key=key, have=sides[0], want=sides[1], using=using, same=sql.SQL(" AND ").join(same))
+        " WHERE (have.{key} IS NULL OR want.{key} IS NULL OR NOT ({same})) AND {complete}"
+        " ORDER BY {using}"
+    ).format(
+        key=key,
+        have=_side(two.have, two, span),
+        want=_side(two.want, two, span),
+        using=using,
+        same=sql.SQL(" AND ").join(same),
+        complete=_complete(two, span),
+    )
 
 
-def _side(schema: str, two: Pair, first: datetime | None, last: datetime | None) -> sql.Composable:
+def _complete(two: Pair, span: Span) -> sql.Composable:
+    if two.end_column is None or span.closed is None:
+        return sql.SQL("true")
+    return sql.SQL("(want.{0} IS NULL OR want.{0} <= {1})").format(
+        sql.Identifier(two.end_column), sql.Literal(span.closed)
+    )
+
+
+def _side(schema: str, two: Pair, span: Span) -> sql.Composable:
     conditions: list[sql.Composable] = [sql.SQL("true")]
     if two.range_column:
         column = sql.Identifier(two.range_column)
-        if first:
-            conditions.append(sql.SQL("{} >= {}").format(column, sql.Literal(first)))
-        if last:
-            conditions.append(sql.SQL("{} < {}").format(column, sql.Literal(last)))
+        if span.first:
+            conditions.append(sql.SQL("{} >= {}").format(column, sql.Literal(span.first)))
+        if span.last:
+            conditions.append(sql.SQL("{} < {}").format(column, sql.Literal(span.last)))
     return sql.SQL("(SELECT * FROM {} WHERE {})").format(
         sql.Identifier(schema, two.table), sql.SQL(" AND ").join(conditions)
     )
 
 
-def count(
-    cursor: Any, two: Pair, first: datetime | None = None, last: datetime | None = None
-) -> int:
-    """Rows of `want`, of first ≤ t < last."""
+def closed(cursor: Any, two: Pair) -> datetime | None:
+    """How far `have` has come: its latest end of a row; None where rows have no end."""
+    if two.end_column is None:
+        return None
     cursor.execute(
-        sql.SQL("SELECT count(*) FROM {} AS side").format(_side(two.want, two, first, last))
+        sql.SQL("SELECT max({}) FROM {}").format(
+            sql.Identifier(two.end_column), sql.Identifier(two.have, two.table)
+        )
+    )
+    found: datetime | None = cursor.fetchone()[0]
+    return found or datetime(1, 1, 1, tzinfo=UTC)
+
+
+def count(cursor: Any, two: Pair, span: Span) -> int:
+    """Rows of `want`."""
+    cursor.execute(
+        sql.SQL("SELECT count(*) FROM {} AS want WHERE {}").format(
+            _side(two.want, two, span), _complete(two, span)
+        )
     )
     return int(cursor.fetchone()[0])
 
 
-def differences(
-    cursor: Any, two: Pair, first: datetime | None = None, last: datetime | None = None
-) -> list[tuple[str, Any, Any]]:
+def differences(cursor: Any, two: Pair, span: Span) -> list[tuple[str, Any, Any]]:
     """All differing rows: what, old and new as dictionaries, numbers exact."""
     cursor.execute(
-        sql.SQL("SELECT what, old::text, new::text FROM ({}) AS found").format(
-            differing(two, first, last)
-        )
+        sql.SQL("SELECT what, old::text, new::text FROM ({}) AS found").format(differing(two, span))
     )
     return [(what, _row(old), _row(new)) for what, old, new in cursor.fetchall()]
 

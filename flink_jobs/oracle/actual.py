@@ -49,7 +49,7 @@ def postgres_rows(database_url: str, schema: str, model: str) -> Rows:
 def topic_rows(bootstrap: str, topic: str, model: str) -> Rows:
     """The last value of each key of a model's topic; tombstones remove their key."""
     latest: dict[bytes, bytes | None] = {}
-    for record in _records(bootstrap, topic):
+    for record in records(bootstrap, topic):
         latest[bytes(record.key)] = record.value
     rows = [
         json.loads(value, parse_float=Decimal) for value in latest.values() if value is not None
@@ -59,7 +59,7 @@ def topic_rows(bootstrap: str, topic: str, model: str) -> Rows:
 
 def logged_trades(bootstrap: str, topic: str) -> Counter[Key]:
     """How often each (exchange, symbol, trade_seq) is in the log of trades."""
-    events = (json.loads(record.value) for record in _records(bootstrap, topic))
+    events = (json.loads(record.value) for record in records(bootstrap, topic))
     return Counter(
         (event["exchange"], event["symbol"], event["trade_seq"])
         for event in events
@@ -74,12 +74,12 @@ def watermark_ms(bootstrap: str, topic: str, delay_ms: int) -> int:
     that never had a record are idle for ever and are left out.
     """
     newest: dict[int, int] = {}
-    for record in _records(bootstrap, topic):
+    for record in records(bootstrap, topic):
         newest[record.partition] = max(newest.get(record.partition, 0), record.timestamp)
     return min(newest.values(), default=0) - delay_ms - 1
 
 
-def _records(bootstrap: str, topic: str) -> Any:
+def records(bootstrap: str, topic: str) -> Any:
     """Everything that is in the topic now, from the first offset to the present end."""
     consumer = KafkaConsumer(
         bootstrap_servers=bootstrap, enable_auto_commit=False, consumer_timeout_ms=_IDLE_MS

@@ -20,6 +20,8 @@ Rows = dict[Key, Row]
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 SESSION_GAP_MS = 30_000
+END_OF_TIME_MS = 10**15
+"""A watermark behind every window."""
 STEP_MS = 5_000
 """Step of bars_running_1m."""
 
