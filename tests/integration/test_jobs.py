@@ -7,9 +7,10 @@ then the edited model, submitted from a later start.
 
 import json
 import shutil
+import subprocess
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -110,6 +111,10 @@ class Run(NamedTuple):
     late: list[Row]
     jobs: dict[str, str]
     restarts: dict[str, int]
+    recomputed: str
+    corrected: list[Row]
+    keys: list[bytes]
+    backtest: str
     edited: list[Row]
     first: datetime
 
@@ -163,11 +168,36 @@ class Stage:
         sql = f"SELECT count(*) AS n FROM {SCHEMA}.{table} WHERE {condition}"
         return int(self.rows(sql)[0]["n"])
 
+    def flink(self, *words: str) -> str:
+        """Run `python -m flink_jobs …`; what it prints."""
+        done = subprocess.run(
+            [str(self.settings.flink_python), "-m", "flink_jobs", *words],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
     def read(self, topic: str) -> list[Row]:
         """All records of a topic of one partition, decimals exact."""
+        return [json.loads(value, parse_float=Decimal) for _, value in self.records(topic) if value]
+
+    def keys(self, topic: str) -> list[bytes]:
+        """Keys of all records of a topic of one partition, each once."""
+        return sorted({key for key, _ in self.records(topic)})
+
+    def records(self, topic: str) -> list[tuple[bytes, bytes | None]]:
+        """Keys and values of a topic of one partition."""
         settings = {"bootstrap.servers": self.stack.bootstrap, "group.id": "jobs-test"}
         consumer = Consumer(
-            {**settings, "auto.offset.reset": "earliest", "enable.partition.eof": True}
+            {
+                **settings,
+                "auto.offset.reset": "earliest",
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+            }
         )
         consumer.subscribe([topic])
         found = []
@@ -178,7 +208,7 @@ class Stage:
                 continue
             if message.error():
                 break
-            found.append(json.loads(message.value(), parse_float=Decimal))
+            found.append((message.key() or b"", message.value()))
         consumer.close()
         return found
 
@@ -223,9 +253,28 @@ def tell(stage: Stage, folder: Path) -> Run:
     topics = {name: stage.read(PREFIX + names[name]) for name in TABLES}
     late = stage.read(f"{PREFIX}market.late-events")
     restarts = {name: restarted(stage.cluster, identity) for name, identity in jobs.items()}
+    recomputed = recompute(stage)
+    corrected = stage.rows(f"SELECT * FROM {SCHEMA}.bars_1m WHERE symbol = 'BTC-USDT'")
+    keys = stage.keys(f"{PREFIX}analytics.bars_1m")
+    backtest = stage.flink(
+        *("rules", "backtest", "price_move", "--threshold", "3", "--from", SPRING.isoformat()),
+    )
     first = AUTUMN.replace(minute=31)
     edited = edit(stage, folder, jobs["bars"], first)
-    return Run(tables, topics, late, jobs, restarts, edited, first)
+    truth = (recomputed, corrected, keys, backtest)
+    return Run(tables, topics, late, jobs, restarts, *truth, edited, first)
+
+
+def recompute(stage: Stage) -> str:
+    """Spoil a row, then compute the hour again in which the late row was lost."""
+    with stage.connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {SCHEMA}.bars_1m SET volume = 42 "
+            "WHERE exchange = 'binance' AND symbol = 'BTC-USDT' AND window_start = %s",
+            (SPRING,),
+        )
+    ends = ("--from", SPRING.isoformat(), "--to", (SPRING + timedelta(hours=1)).isoformat())
+    return stage.flink("recompute", "bars_1m", *ends)
 
 
 def restarted(cluster: Cluster, identity: str) -> int:
@@ -358,6 +407,38 @@ def test_alerts_of_all_rules_share_a_table(run: Run) -> None:
     assert rules.count("price_move") == 20
     large = [row for row in run.tables["alerts"] if row["rule_id"] == "large_trade"]
     assert [row["count"] for row in large if row["subject"].endswith("BTC-USDT")] == [2] * 20
+
+
+def test_recompute_takes_the_late_row_in_and_corrects_what_differs(run: Run) -> None:
+    """The lost minute is added, the spoilt one set right; both are revision 1, no other row is."""
+    assert "bars_1m: 7 rows, 1 changed, 1 added, 0 taken back" in run.recomputed, run.recomputed
+    raised = {
+        row["window_start"].astimezone(UTC): row for row in run.corrected if row["revision"] == 1
+    }
+    assert sorted(raised) == [SPRING, SPRING + timedelta(minutes=1)]
+    assert raised[SPRING + timedelta(minutes=1)]["trade_count"] == 1
+    assert {row["revision"] for row in run.corrected} == {0, 1}
+    (before,) = [
+        row
+        for row in run.tables["bars_1m"]
+        if row["exchange"] == "binance"
+        and row["symbol"] == "BTC-USDT"
+        and row["window_start"].astimezone(UTC) == SPRING
+    ]
+    assert {**raised[SPRING], "revision": 0} == before
+
+
+def test_a_correction_has_the_key_that_flink_wrote(run: Run) -> None:
+    """The topic holds one key for each row: a correction replaces it."""
+    btc = [key for key in run.keys if json.loads(key)["symbol"] == "BTC-USDT"]
+    assert len(btc) == len(run.corrected) == 21
+
+
+def test_a_backtest_counts_alerts_of_both_settings(run: Run) -> None:
+    """With a higher threshold fewer minutes would have been told; the live rule is untouched."""
+    as_set, changed = run.backtest.splitlines()[1:3]
+    assert as_set.split()[:3] == ["as", "set", "20"]
+    assert changed.split()[:2] == ["changed", "0"]
 
 
 def test_a_new_column_is_added_to_the_table(run: Run) -> None:

@@ -41,6 +41,7 @@ def test_every_window_of_a_troubled_market_equals_the_oracle(stack: RunningStack
         market.wait_finished()
         market.stop_feeds()
         results = market.compare(models=list(expected.MODELS))
+        market.flink("prove", "bars_1m", "cross_venue_gap_1m")
         db = load([market.exchange.ledger])
         log = logged_trades(stack.bootstrap, "proof.market.trades")
     assert [str(result) for result in results if result.differences] == []
