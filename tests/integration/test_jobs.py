@@ -115,6 +115,7 @@ class Run(NamedTuple):
     corrected: list[Row]
     keys: list[bytes]
     backtest: str
+    trend: list[Row]
     edited: list[Row]
     first: datetime
 
@@ -259,9 +260,10 @@ def tell(stage: Stage, folder: Path) -> Run:
     backtest = stage.flink(
         *("rules", "backtest", "price_move", "--threshold", "3", "--from", SPRING.isoformat()),
     )
+    trend = python_functions(stage)
     first = AUTUMN.replace(minute=31)
     edited = edit(stage, folder, jobs["bars"], first)
-    truth = (recomputed, corrected, keys, backtest)
+    truth = (recomputed, corrected, keys, backtest, trend)
     return Run(tables, topics, late, jobs, restarts, *truth, edited, first)
 
 
@@ -275,6 +277,21 @@ def recompute(stage: Stage) -> str:
         )
     ends = ("--from", SPRING.isoformat(), "--to", (SPRING + timedelta(hours=1)).isoformat())
     return stage.flink("recompute", "bars_1m", *ends)
+
+
+def python_functions(stage: Stage) -> list[Row]:
+    """An indicator in Python over all bars, as a job that ends."""
+    model = str(ROOT / "sql/indicators/trend_1m.sql")
+    submit(stage.settings, ["--job", model, "--set", "BOUNDED=latest-offset"])
+    names = f"{PREFIX}trend_1m"
+
+    def ended() -> bool:
+        return [job["state"] for job in stage.cluster.jobs() if job["name"] == names] == [
+            "FINISHED"
+        ]
+
+    stage.until(ended, "the job with Python functions")
+    return stage.rows(f"SELECT * FROM {SCHEMA}.trend_1m WHERE symbol = 'BTC-USDT'")
 
 
 def restarted(cluster: Cluster, identity: str) -> int:
@@ -439,6 +456,15 @@ def test_a_backtest_counts_alerts_of_both_settings(run: Run) -> None:
     as_set, changed = run.backtest.splitlines()[1:3]
     assert as_set.split()[:3] == ["as", "set", "20"]
     assert changed.split()[:2] == ["changed", "0"]
+
+
+def test_python_functions_run_on_the_cluster(run: Run) -> None:
+    """Each bar is handed to the Python worker with all bars before it, in their order."""
+    for venue in VENUES:
+        rows = [row for row in run.trend if row["exchange"] == venue]
+        rows.sort(key=lambda row: row["window_start"])
+        assert [row["bars"] for row in rows] == list(range(1, len(rows) + 1))
+        assert len(rows) >= 10
 
 
 def test_a_new_column_is_added_to_the_table(run: Run) -> None:
