@@ -111,7 +111,7 @@ def known(settings: StackSettings) -> Iterator[RunningStack]:
                 database_url=settings.database_url,
                 flink_rest=settings.flink_rest,
                 state=settings.market_streams_state,
-                env=dict(os.environ),
+                env={**os.environ, "FLINK_SLOTS": str(settings.flink_slots)},
                 settings=settings,
                 stack=Stack(settings, ["market"]),
             )
