@@ -123,6 +123,8 @@ def _correct(
             topic = variables["TOPIC_PREFIX"] + (model.topic or f"analytics.{model.name}")
             there = topic if "kafka" in model.sinks else None
             servers = variables["KAFKA_BOOTSTRAP_SERVERS"]
+            if there:
+                topics.ensure(servers, {there: catalog.topic(f"analytics.{model.name}")})
             corrections.correct(cursor, two, span, servers, there)
     kinds = [what for what, _, _ in found]
     return Corrected(
