@@ -116,6 +116,7 @@ class Line:
                     self._group, self._books, websocket, leg, self._since
                 )
                 state.sessions.add(session)
+                self._group.join(session)
                 await session.run()
             raise AssertionError("a session ends with an error")
         except Exception as error:

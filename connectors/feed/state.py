@@ -70,8 +70,8 @@ class FeedState:
     Args:
         venue: The protocol.
         settings: Bounds and times.
-        instruments: What is subscribed.
-        channels: Of those the venue has.
+        instruments: Of all symbols in ``subscriptions``.
+        subscriptions: What is wanted at first; `add` and `drop` change it.
         publisher: Where events go.
         stats: Counters.
         filler: REST access to missing trades.
@@ -83,7 +83,7 @@ class FeedState:
         venue: Venue,
         settings: Settings,
         instruments: Sequence[Instrument],
-        channels: Sequence[str],
+        subscriptions: Sequence[Subscription],
         publisher: Publisher,
         stats: FeedStats,
         filler: GapFiller,
@@ -95,17 +95,13 @@ class FeedState:
         self.publisher = publisher
         self.stats = stats
         self.filler = filler
-        self.subscriptions = [
-            Subscription(channel, i.symbol)  # type: ignore[arg-type]
-            for channel in channels
-            for i in instruments
-        ]
-        self.streams = {
-            i.symbol: Stream(
-                i, publisher.key(i.symbol), trackers.get(i.symbol) or new_tracker(venue.numbering)
-            )
-            for i in instruments
-        }
+        self.subscriptions = list(subscriptions)
+        self.gone: set[tuple[str, str]] = set()
+        """Channel and symbol of what was dropped: frames on their way may still bring it."""
+        self._trackers = trackers
+        self.streams: dict[str, Stream] = {}
+        for instrument in instruments:
+            self._stream(instrument)
         self.clocks = {
             channel: HeartbeatClock(settings.heartbeat_margin, settings.replay_speed)
             for channel in CLOCKED_CHANNELS
@@ -121,6 +117,40 @@ class FeedState:
         self.source = f"{venue.name}-0"
         self.rest_base = settings.rest_base(venue.name)
         self._dead_reports = RateLimit()
+
+    def _stream(self, instrument: Instrument) -> Stream:
+        """The symbol's stream; a new one goes on where the log's tail says it ended."""
+        stream = self.streams.get(instrument.symbol)
+        if stream is None:
+            symbol = instrument.symbol
+            tracker = self._trackers.get(symbol) or new_tracker(self.venue.numbering)
+            stream = Stream(instrument, self.publisher.key(symbol), tracker)
+            self.streams[symbol] = stream
+        return stream
+
+    def add(self, instrument: Instrument, subscriptions: Sequence[Subscription]) -> None:
+        """Want more of a symbol; what was known of it before counts again."""
+        self._stream(instrument)
+        if instrument not in self.instruments:
+            self.instruments.append(instrument)
+        self.subscriptions += subscriptions
+        self.gone.difference_update(subscriptions)
+
+    def drop(self, subscriptions: Sequence[Subscription]) -> None:
+        """Want less: nothing of it is published from now on, and what is missing is told.
+
+        The stream is kept: its ids stay in the heartbeats, so that whoever adds the symbol again
+        goes on where it ended.
+        """
+        self.subscriptions = [one for one in self.subscriptions if one not in subscriptions]
+        self.gone.update(subscriptions)
+        for channel, symbol in subscriptions:
+            self.staleness.forget((channel, symbol))
+            stream = self.streams[symbol]
+            if channel == "trades":
+                stream.holding, stream.held = True, []
+                for hole in stream.tracker.untold():
+                    self.tell_gaps(stream, hole.low, hole.high, "unsubscribed before it was filled")
 
     def total_events(self) -> int:
         """Market events taken since the start, all streams."""
@@ -174,6 +204,8 @@ class FeedState:
 
     def publish_trade(self, trade: Trade) -> None:
         """Publish a trade unless it was published before."""
+        if self.gone and ("trades", trade.symbol) in self.gone:
+            return
         stream = self.streams[trade.symbol]
         when = trade.ts_event
         if not stream.tracker.accept(trade.trade_seq, when):
@@ -230,6 +262,8 @@ class FeedState:
     def open_gaps(self, cause: str) -> None:
         """Say for each symbol that trades from the next id on are missing, end unknown."""
         for stream in self.streams.values():
+            if ("trades", stream.symbol) in self.gone:
+                continue
             first = stream.tracker.next
             if first is not None and stream.open_gap is None:
                 stream.open_gap = first
