@@ -210,17 +210,20 @@ def bridge(
     """Turn records of market.*, analytics.* and alerts into events of the bus, until a signal."""
     from connectors.kafka.bridge import Bridge
     from connectors.kafka.bus import EventBus
+    from connectors.kafka.security import kafka_python_security
 
     _log(verbose)
     settings = load_settings()
     bootstrap, prefix = settings.kafka_bootstrap_servers, settings.topic_prefix
-    bus = EventBus(bootstrap, topic_prefix=prefix)
+    security = kafka_python_security(settings)
+    bus = EventBus(bootstrap, topic_prefix=prefix, security=security)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     try:
         bus.broadcast_heartbeat("bridge")
-        Bridge(bus, bootstrap, prefix, _names(topics, "--topics") if topics else ()).run(stop)
+        wanted = _names(topics, "--topics") if topics else ()
+        Bridge(bus, bootstrap, prefix, wanted, security=security).run(stop)
     finally:
         bus.stop()
 

@@ -48,6 +48,7 @@ class FeedStats:
         "quotes",
         "reconnects",
         "stale_streams",
+        "statuses",
         "trades",
         "unrouted",
         "venue",
@@ -76,6 +77,8 @@ class FeedStats:
         self.unrouted = 0
         """Candles that nobody subscribed to."""
         self.dead_letters: dict[str, int] = {}
+        self.statuses: dict[str, int] = {}
+        """Status events by kind."""
         self.connected = 0
         self.stale_streams = 0
         self.depth_records = 0
@@ -115,6 +118,10 @@ class FeedCollector(Collector):
         for reason, number in stats.dead_letters.items():
             dead.add_metric([stats.venue, reason], number)
         yield dead
+        told = CounterMetricFamily("feed_statuses", "Status events.", labels=["venue", "kind"])
+        for kind, number in stats.statuses.items():
+            told.add_metric([stats.venue, kind], number)
+        yield told
         lag = GaugeMetricFamily(
             "feed_lag_seconds", "Receipt minus event time.", labels=["venue", "quantile"]
         )

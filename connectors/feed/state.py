@@ -1,6 +1,6 @@
 """What a feed knows beyond one connection."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from connectors.events import BookUpdate, Quote, StatusKind, Trade
@@ -116,6 +116,8 @@ class FeedState:
         """Frames of connections that have ended."""
         self.source = f"{venue.name}-0"
         self.rest_base = settings.rest_base(venue.name)
+        self.emit: Callable[[Any], None] = lambda status: publisher.event(status, "status")
+        """Takes status events, and errors as `EngineEvent`; see `connectors.feed.reports`."""
         self._dead_reports = RateLimit()
 
     def _stream(self, instrument: Instrument) -> Stream:
@@ -200,7 +202,7 @@ class FeedState:
             to_id=to_id,
             seconds=seconds,
         )
-        self.publisher.event(event, "status")
+        self.emit(event)
 
     def publish_trade(self, trade: Trade) -> None:
         """Publish a trade unless it was published before."""

@@ -18,6 +18,7 @@ from connectors.feed.control import Control, announced
 from connectors.feed.fill import GapFiller
 from connectors.feed.listing import look_up
 from connectors.feed.repair import watch
+from connectors.feed.reports import Reports, open_reporter
 from connectors.feed.session import new_source
 from connectors.feed.state import FeedState
 from connectors.feed.status import first_error
@@ -89,26 +90,36 @@ class Feed:
             instruments = await _until(stop, self._instruments(filler))
             if instruments is None:
                 return 0
-            subscriptions = [
-                Subscription(channel, one.symbol)
-                for channel in self._channels
-                for one in instruments
-            ]
-            left = 0
-            ended = False
-            while not ended:
-                state = await self._open(instruments, subscriptions, filler)
-                try:
-                    await _until(stop, self._run_tasks(state))
-                    ended = True
-                except ProducerFailed as error:
-                    # What the log has tells the next producer where to go on; REST brings
-                    # what this one could not deliver.
-                    logger.error("Kafka client failed (%s): a new one takes over", error)
-                finally:
-                    instruments, subscriptions = state.instruments, state.subscriptions
-                    left += await self._close(state)
-            return left
+            wanted = [Subscription(c, one.symbol) for c in self._channels for one in instruments]
+            self._reports = Reports(self.stats, open_reporter(settings, self._venue.name))
+            try:
+                return await self._publish(stop, instruments, wanted, filler)
+            finally:
+                await self._reports.close()
+
+    async def _publish(
+        self,
+        stop: asyncio.Event,
+        instruments: list[Instrument],
+        subscriptions: list[Subscription],
+        filler: GapFiller,
+    ) -> int:
+        """Run with one Kafka client after the other; gives how many records were left."""
+        left = 0
+        ended = False
+        while not ended:
+            state = await self._open(instruments, subscriptions, filler)
+            try:
+                await _until(stop, self._run_tasks(state))
+                ended = True
+            except ProducerFailed as error:
+                # What the log has tells the next producer where to go on; REST brings
+                # what this one could not deliver.
+                logger.error("Kafka client failed (%s): a new one takes over", error)
+            finally:
+                instruments, subscriptions = state.instruments, state.subscriptions
+                left += await self._close(state)
+        return left
 
     async def _open(
         self,
@@ -147,6 +158,7 @@ class Feed:
                 logger.info("metrics: http://127.0.0.1:%d/metrics", port)
                 self._announced = announced(settings, self._venue.name, port)
         self.state = state
+        state.emit = self._reports.attach(publisher)
         self._books = BookKeeper(state)
         return state
 
@@ -195,6 +207,7 @@ class Feed:
         if self._announced is not None:
             self._announced.unlink(missing_ok=True)
         state.tell("disconnected", cause="the connector ends")
+        await self._reports.drained()
         HeartbeatWriter(state).write_last()
         left = await state.publisher.close(self._settings.flush_timeout)
         state.refresh_stats()

@@ -3,9 +3,12 @@
 Secrets come from the environment and go to the clients only; no text here names their values.
 """
 
+import socket
+import ssl
+from collections.abc import Mapping
 from typing import Any
 
-from connectors.errors import ConfigurationError
+from connectors.errors import BrokerUnreachable, ConfigurationError, ConnectorError
 from connectors.settings import Settings
 
 
@@ -45,6 +48,65 @@ def librdkafka_security(settings: Settings) -> dict[str, Any]:
             if (path := getattr(settings, name)) is not None:
                 options[option] = str(path)
     return options
+
+
+PROBE_TIMEOUT = 3.0
+"""Seconds for the TLS handshake that finds out why a client could not connect."""
+
+
+def unreachable(
+    bootstrap: str, cause: object, security: Mapping[str, Any] | None
+) -> ConnectorError:
+    """The error to raise where a client could not connect: it names the setting at fault.
+
+    Both libraries try a refused certificate again and again and end with a time-out that says
+    nothing, so a handshake of our own finds it.
+
+    Args:
+        bootstrap: Addresses of brokers.
+        cause: What the client said.
+        security: From `kafka_python_security`.
+    """
+    text = str(cause) or type(cause).__name__
+    lower = text.lower()
+    if "mechanism" in lower and ("support" in lower or "enabled" in lower):
+        return ConfigurationError(
+            f"Kafka at {bootstrap} does not take this login ({text}): set KAFKA_SASL_MECHANISM"
+        )
+    if "authentication" in lower and "timed out" not in lower:
+        return ConfigurationError(
+            f"Kafka at {bootstrap} refuses the login ({text}): "
+            "check KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD"
+        )
+    return _tls_fault(bootstrap, security or {}) or BrokerUnreachable(bootstrap, text)
+
+
+def _tls_fault(bootstrap: str, security: Mapping[str, Any]) -> ConfigurationError | None:
+    """What is wrong with a listener's certificate; None where TLS is not the reason."""
+    if not str(security.get("security_protocol", "")).endswith("SSL"):
+        return None
+    host, _, port = bootstrap.split(",")[0].strip().rpartition(":")
+    try:
+        context = ssl.create_default_context(cafile=security.get("ssl_cafile"))
+        if security.get("ssl_certfile"):
+            context.load_cert_chain(security["ssl_certfile"], security.get("ssl_keyfile"))
+        with (
+            socket.create_connection((host, int(port)), PROBE_TIMEOUT) as plain,
+            context.wrap_socket(plain, server_hostname=host),
+        ):
+            return None
+    except ssl.SSLCertVerificationError as error:
+        return ConfigurationError(
+            f"the certificate of Kafka at {bootstrap} is not trusted ({error.verify_message}): "
+            "KAFKA_SSL_CAFILE must be the PEM file of the authority that signed it"
+        )
+    except ssl.SSLError as error:
+        return ConfigurationError(
+            f"no TLS with Kafka at {bootstrap} ({error}): check KAFKA_SECURITY_PROTOCOL, "
+            "KAFKA_SSL_CAFILE, KAFKA_SSL_CERTFILE and KAFKA_SSL_KEYFILE"
+        )
+    except (OSError, ValueError):
+        return None
 
 
 def _sasl(settings: Settings) -> bool:

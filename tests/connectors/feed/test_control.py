@@ -76,5 +76,7 @@ def test_no_feed_is_told_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"no feed of okx .* set METRICS_PORT"):
         ask(settings, "okx", "GET")
     announced(settings, "okx", 1)
-    with pytest.raises(ConfigurationError, match="no feed of okx answers at http://127.0.0.1:1/"):
+    with pytest.raises(
+        ConfigurationError, match=r"no feed of okx answers at http://127\.0\.0\.1:1/"
+    ):
         ask(settings, "okx", "GET")
