@@ -20,6 +20,7 @@ from connectors.feed.listing import look_up
 from connectors.feed.repair import watch
 from connectors.feed.reports import Reports, open_reporter
 from connectors.feed.session import new_source
+from connectors.feed.standby import Stop
 from connectors.feed.state import FeedState
 from connectors.feed.status import first_error
 from connectors.feed.tail import read_trackers
@@ -109,6 +110,7 @@ class Feed:
         ended = False
         while not ended:
             state = await self._open(instruments, subscriptions, filler)
+            cut = asyncio.create_task(_cut(stop, state.publisher))
             try:
                 await _until(stop, self._run_tasks(state))
                 ended = True
@@ -118,6 +120,7 @@ class Feed:
                 logger.error("Kafka client failed (%s): a new one takes over", error)
             finally:
                 instruments, subscriptions = state.instruments, state.subscriptions
+                await _finished(cut, stop)
                 left += await self._close(state)
         return left
 
@@ -215,6 +218,20 @@ class Feed:
         counted = " ".join(f"{name}={getattr(self.stats, name)}" for name in names.split())
         logger.info("%s: ended %s dead_letters=%s", state.source, counted, self.stats.dead_letters)
         return left
+
+
+async def _cut(stop: asyncio.Event, publisher: Publisher) -> None:
+    """Where the partition is another's soon, publish no more, before sockets are closed slowly."""
+    await stop.wait()
+    if isinstance(stop, Stop) and stop.patience is not None:
+        await publisher.cut(stop.patience)
+
+
+async def _finished(cut: asyncio.Task[None], stop: asyncio.Event) -> None:
+    """Wait for `_cut` where it is under way."""
+    if not stop.is_set():
+        cut.cancel()
+    await asyncio.gather(cut, return_exceptions=True)
 
 
 def connect_pace(per_minute: float) -> Pace:

@@ -65,6 +65,20 @@ class Publisher:
         self._refused = DeadLetterFile(settings.dead_letter_folder, f"{exchange}-{settings.shard}")
         self._keys: dict[str, bytes] = {}
         self._conflator = Conflator()
+        self._cut: list[Failure] | None = None
+        """After `cut`: what it could not send."""
+
+    async def cut(self, patience: float) -> None:
+        """Let nothing new through, give what is under way its time, and end the producer.
+
+        When it returns another process may publish. What could not be sent is kept by `close`.
+
+        Args:
+            patience: Seconds.
+        """
+        self._send = _cut_off
+        self.blocked = True
+        self._cut = await asyncio.to_thread(self.producer.close, patience)
 
     def key(self, symbol: str) -> bytes:
         """Record key of a symbol."""
@@ -202,11 +216,18 @@ class Publisher:
         for event in self._conflator.take():
             self.event(event, "quote" if isinstance(event, Quote) else "book")
         deadline = time.monotonic() + patience
-        while self._pending and not self.producer.broken and time.monotonic() < deadline:
+        while (
+            self._pending
+            and self._cut is None
+            and not self.producer.broken
+            and time.monotonic() < deadline
+        ):
             self.tick()
             await asyncio.sleep(TICK)
         left = max(0.0, deadline - time.monotonic())
-        failures = await asyncio.to_thread(self.producer.close, left)
+        failures = self._cut
+        if failures is None:
+            failures = await asyncio.to_thread(self.producer.close, left)
         failures += [
             Failure(t, p, k, v, ms, h or [], "left at the end of the process")
             for t, p, k, v, ms, h in self._pending
@@ -218,3 +239,7 @@ class Publisher:
         if failures:
             logger.error("%d records left: kept in %s", len(failures), self._refused.path)
         return len(failures)
+
+
+def _cut_off(*_: object) -> None:
+    raise BufferFull("this process may publish no more")
