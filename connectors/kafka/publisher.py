@@ -14,6 +14,8 @@ import asyncio
 import logging
 import time
 from collections import deque
+from collections.abc import Callable
+from typing import Any
 
 from connectors.errors import BufferFull, BufferStuck, ProducerFailed
 from connectors.events import BookUpdate, Event, Quote
@@ -54,7 +56,7 @@ class Publisher:
         """Quotes and books are to be conflated: give them to `conflate`, not to `put`."""
         self.stalls = 0
         """How often the buffer was found full: tells that frames were left unread."""
-        self._send = producer.send
+        self._send: Callable[..., None] = producer.send
         self._stats = stats
         self._settings = settings
         self._pending: deque[Record] = deque()
@@ -216,12 +218,8 @@ class Publisher:
         for event in self._conflator.take():
             self.event(event, "quote" if isinstance(event, Quote) else "book")
         deadline = time.monotonic() + patience
-        while (
-            self._pending
-            and self._cut is None
-            and not self.producer.broken
-            and time.monotonic() < deadline
-        ):
+        alive = self._cut is None
+        while alive and self._pending and not self.producer.broken and time.monotonic() < deadline:
             self.tick()
             await asyncio.sleep(TICK)
         left = max(0.0, deadline - time.monotonic())
@@ -241,5 +239,6 @@ class Publisher:
         return len(failures)
 
 
-def _cut_off(*_: object) -> None:
+def _cut_off(*_: Any, **__: Any) -> None:
+    """In the place of `Producer.send`."""
     raise BufferFull("this process may publish no more")
