@@ -29,6 +29,7 @@ def run(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
         (["--help"], "simulate"),
         (["run", "--help"], "--symbols"),
         (["topics", "--help"], "topics"),
+        (["subscriptions", "--help"], "--channels"),
         (["simulate", "--help"], "--ledger"),
         (["simulate-stocks", "--help"], "--faults"),
     ],
@@ -75,3 +76,20 @@ def test_an_error_is_one_line_that_names_the_remedy(
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert "Traceback" not in done.stderr
     assert all(text in line for text in expected), line
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["add", "SOL-USDT"], "no feed of binance (shard 0) is running"),
+        (["list", "--venue", "binanse"], "did you mean binance?"),
+        (["add", "SOL-USDT", "--channels", "trade"], "no trade, did you mean trades?"),
+        (["drop", "SOL-USDT"], "no action 'drop'; there are list, add, remove"),
+    ],
+)
+def test_a_change_that_cannot_be_is_told_with_the_remedy(
+    words: list[str], expected: str, tmp_path: Path
+) -> None:
+    """No feed runs here; a wrong venue, channel or action is answered with the nearest."""
+    done = run("subscriptions", *words, MARKET_STREAMS_STATE=str(tmp_path), METRICS_PORT="0")
+    assert done.returncode == 2 and expected in done.stderr, done.stderr

@@ -14,9 +14,9 @@ from connectors.kafka.bus import EventBus, EventType
 from connectors.kafka.clients import open_producer
 from connectors.kafka.market_bus import KafkaEventBus
 from connectors.kafka.security import kafka_python_security
-from connectors.kafka.topics import TOPICS
+from connectors.kafka.topics import BUS_EVENTS, TOPICS
 from connectors.settings import load_settings
-from tests.connectors.feed.running import running_feed, until
+from tests.connectors.feed.running import read_topic, running_feed, until
 from tests.connectors.feed.scripted import scripted_binance
 from tests.connectors.kafka.secure_broker import PASSWORD, SecureKafka, secure_broker
 
@@ -45,8 +45,18 @@ async def test_a_feed_publishes_through_tls(
             await feed.live()
             await exchange.send(*exchange.make("BTCUSDT", range(1, 51)))
             await until(lambda: feed.published == 50)
+            await exchange.drop()
+            await feed.live(2)
         assert feed.left == 0
         assert feed.ids() == list(range(1, 51))
+    topic = feed.settings.topic("bus.events")
+    told = [
+        one.json["event_type"]
+        for partition in range(BUS_EVENTS.partitions)
+        for one in read_topic(kafka.settings.bootstrap, topic, partition)
+    ]
+    assert told.count("heartbeat") == 1 and told.count("error_occurred") == 1
+    assert told.count("system_status") == len(feed.statuses())
 
 
 async def test_both_buses_go_through_tls(kafka: SecureKafka) -> None:
