@@ -6,6 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from connectors.cli import app
+from connectors.errors import ConfigurationError
 
 ROOT = Path(__file__).parents[2]
 
@@ -91,5 +95,6 @@ def test_a_change_that_cannot_be_is_told_with_the_remedy(
     words: list[str], expected: str, tmp_path: Path
 ) -> None:
     """No feed runs here; a wrong venue, channel or action is answered with the nearest."""
-    done = run("subscriptions", *words, MARKET_STREAMS_STATE=str(tmp_path), METRICS_PORT="0")
-    assert done.returncode == 2 and expected in done.stderr, done.stderr
+    variables = {"MARKET_STREAMS_STATE": str(tmp_path), "METRICS_PORT": "0"}
+    done = CliRunner().invoke(app, ["subscriptions", *words], env=variables)
+    assert isinstance(done.exception, ConfigurationError) and expected in str(done.exception)
