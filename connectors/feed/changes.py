@@ -255,7 +255,7 @@ class Connections:
                 [one for one in wanted if one.symbol in half],
                 [one for one in wanted if one.symbol not in half],
             ):
-                await self._again(refusal, part)
+                await refusal.member.ask(part)
             return
         for symbol in symbols:
             await self._judge(symbol, wanted, refusal)
@@ -270,7 +270,7 @@ class Connections:
             self._refused.update(dict.fromkeys(wanted, tries))
             if tries < REFUSALS:
                 await asyncio.sleep(state.settings.backoff_base * 2**tries)
-                await self._again(refusal, wanted)
+                await refusal.member.ask([one for one in wanted if one in state.subscriptions])
                 return
             cause = f"rejected: {text}"
         async with self._changing:
@@ -278,10 +278,3 @@ class Connections:
             if left:
                 logger.error("%s: %s ends: %s", state.venue.name, symbol, cause)
                 await self._drop(left, cause)
-
-    async def _again(self, refusal: Refusal, wanted: Sequence[Subscription]) -> None:
-        """Ask once more on the same connection; if it is gone, the next one asks for all."""
-        try:
-            await refusal.member.subscribe(wanted)
-        except TimeoutError as error:
-            logger.warning("%s: %s", refusal.member.source, error)

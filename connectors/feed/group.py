@@ -22,6 +22,9 @@ class Member(Protocol):
         """Ask for more; True when the venue has confirmed it or refused it, False where the
         connection has ended. TimeoutError where it says nothing."""
 
+    async def ask(self, subscriptions: Sequence[Subscription]) -> None:
+        """Ask for more, or once more for what was refused, without waiting for the answer."""
+
     async def unsubscribe(self, subscriptions: Sequence[Subscription]) -> None:
         """Ask for less."""
 
@@ -165,8 +168,10 @@ class Group:
         for member in list(self.members):
             await member.unsubscribe(mine)
 
-    def refuse(self, member: Member, subscriptions: Sequence[Subscription], text: str) -> None:
-        """The venue will not send these on a connection of ours."""
+    def refuse(
+        self, member: Member, subscriptions: Sequence[Subscription], text: str
+    ) -> list[Subscription]:
+        """The venue will not send these on a connection of ours; gives those to be judged still."""
         others = []
         for one in subscriptions:
             if one in self.joining:
@@ -176,6 +181,7 @@ class Group:
                 others.append(one)
         if others:
             self._refused(Refusal(member, others, text))
+        return others
 
     def join(self, member: Member) -> None:
         """A connection is open."""

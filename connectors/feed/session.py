@@ -96,9 +96,11 @@ class Session:
         self._trade_clock = state.clocks["trades"]
         self._gone = state.gone
         self._asked: set[Subscription] = set()
+        self._doubtful: set[Subscription] = set()
+        """Refused, perhaps because of another one on the same request: settled elsewhere."""
         self._active: frozenset[Subscription] = frozenset()
         self._confirmed = asyncio.Event()
-        """All that was asked for and not refused is confirmed, or the connection has ended."""
+        """All that is asked for is confirmed, nothing is doubtful; or the connection has ended."""
         self._ended = False
         self._live_since: float | None = None
         self._end: ConnectorError | None = None
@@ -204,7 +206,7 @@ class Session:
             self._state.tell("resync", cause=cause, source=self.source)
 
     def _check(self) -> None:
-        if self._asked <= self._active:
+        if not self._doubtful and self._asked <= self._active:
             self._confirmed.set()
 
     def _refused(self, error: VenueError) -> None:
@@ -217,7 +219,7 @@ class Session:
         logger.warning("%s: refused: %s", self.source, text)
         if named:
             self._asked.difference_update(named)
-            self._group.refuse(self, named, text)
+            self._doubtful.update(self._group.refuse(self, named, text))
             self._check()
 
     def _renew(self, cause: str) -> None:
@@ -244,18 +246,10 @@ class Session:
     async def subscribe(
         self, subscriptions: Sequence[Subscription], instruments: Sequence[Instrument] = ()
     ) -> bool:
-        """Ask for more; see `connectors.feed.group.Member`."""
+        """Ask for more and wait; see `connectors.feed.group.Member`."""
         state = self._state
         self._parser.learn(instruments)
-        new = [one for one in subscriptions if one not in self._asked]
-        if new:
-            self._asked.update(new)
-            self._confirmed.clear()
-            with suppress(ConnectionClosed):  # the reader tells of the end
-                await self._sender.send(*self._parser.subscribe_frames(new))
-            if not state.venue.confirms:
-                self._active |= frozenset(new)
-        self._check()
+        await self.ask(subscriptions)
         try:
             async with asyncio.timeout(state.settings.confirm_timeout):
                 await self._confirmed.wait()
@@ -264,10 +258,24 @@ class Session:
             raise TimeoutError(f"subscriptions not confirmed within {seconds:g} s") from None
         return not self._ended
 
+    async def ask(self, subscriptions: Sequence[Subscription]) -> None:
+        """Ask for more; see `connectors.feed.group.Member`."""
+        new = [one for one in subscriptions if one not in self._asked]
+        if new:
+            self._asked.update(new)
+            self._doubtful.difference_update(new)
+            self._confirmed.clear()
+            with suppress(ConnectionClosed):  # the reader tells of the end
+                await self._sender.send(*self._parser.subscribe_frames(new))
+            if not self._state.venue.confirms:
+                self._active |= frozenset(new)
+        self._check()
+
     async def unsubscribe(self, subscriptions: Sequence[Subscription]) -> None:
         """Ask for less; see `connectors.feed.group.Member`."""
         asked = [one for one in subscriptions if one in self._asked]
         self._asked.difference_update(asked)
+        self._doubtful.difference_update(subscriptions)
         if asked:
             with suppress(ConnectionClosed):
                 await self._sender.send(*self._parser.unsubscribe_frames(asked))

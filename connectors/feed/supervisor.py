@@ -96,6 +96,8 @@ class Feed:
             try:
                 return await self._publish(stop, instruments, wanted, filler)
             finally:
+                if self._announced is not None:
+                    self._announced.unlink(missing_ok=True)
                 await self._reports.close()
 
     async def _publish(
@@ -207,8 +209,6 @@ class Feed:
     async def _close(self, state: FeedState) -> int:
         state.live = False
         self.stats.connected = 0
-        if self._announced is not None:
-            self._announced.unlink(missing_ok=True)
         state.tell("disconnected", cause="the connector ends")
         await self._reports.drained()
         HeartbeatWriter(state).write_last()
