@@ -104,7 +104,7 @@ class Replay:
                 elif row.t == "http":
                     if not self._instruments:
                         self._listing(row, header)
-                    else:
+                    elif self._books:
                         await self._reach(line_of(row).ts)
                         self._snapshot(row)
                 else:
