@@ -77,7 +77,7 @@ def read_trackers(
             bootstrap_timeout_ms=10_000,
         )
     except (KafkaError, OSError) as error:
-        raise unreachable(bootstrap, error, security) from error
+        raise unreachable(bootstrap, error) from error
     try:
         where = TopicPartition(topic, partition)
         consumer.assign([where])
@@ -91,7 +91,7 @@ def read_trackers(
                 break
             size *= 4
     except KafkaError as error:
-        raise unreachable(bootstrap, error, security) from error
+        raise unreachable(bootstrap, error) from error
     finally:
         consumer.close()
     return restored(found, numbering)

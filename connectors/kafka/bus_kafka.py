@@ -76,7 +76,7 @@ class KafkaTransport:
                 metrics_enabled=False,
             )
         except (KafkaError, OSError) as error:
-            raise unreachable(self._bootstrap, error, self._security) from error
+            raise unreachable(self._bootstrap, error) from error
 
     def send(self, topic: str, key: bytes | None, value: bytes, headers: Headers) -> Future[Place]:
         """Write a record; waits while `MAX_IN_FLIGHT` others wait for Kafka's answer."""
@@ -127,7 +127,7 @@ class KafkaTransport:
                 }
             )
         except (KafkaError, OSError) as error:
-            raise unreachable(self._bootstrap, error, self._security) from error
+            raise unreachable(self._bootstrap, error) from error
         return KafkaReader(consumer, self._prefix, topic, group)
 
     def fetch(self, place: Place, key: bytes) -> bytes:

@@ -22,7 +22,7 @@ from connectors.errors import ConfigurationError
 from connectors.events import Event, Heartbeat
 from connectors.kafka import topics
 from connectors.kafka.producers import BATCH_BYTES
-from connectors.kafka.security import unreachable
+from connectors.kafka.security import check_access, unreachable
 from connectors.kafka.serde import EventDecodeError, decode, encode
 from connectors.kafka.topics import LARGEST_RECORD
 
@@ -158,6 +158,7 @@ class KafkaEventBus:
         self._group = group_id
         self._reset = auto_offset_reset
         self._subscriptions: list[TopicSubscription] = []
+        check_access(bootstrap_servers, security)
         try:
             self._producer = KafkaProducer(
                 bootstrap_servers=bootstrap_servers,
@@ -174,7 +175,7 @@ class KafkaEventBus:
                 metrics_enabled=False,
             )
         except (KafkaError, OSError) as error:
-            raise unreachable(bootstrap_servers, error, self._security) from error
+            raise unreachable(bootstrap_servers, error) from error
 
     def publish_event(self, topic: str, event: Event, key: bytes | str | None = None) -> Any:
         """Write an event; gives kafka-python's future: ``.get(seconds)`` waits for the log.

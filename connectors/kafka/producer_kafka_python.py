@@ -9,7 +9,7 @@ from kafka.producer.future import FutureRecordMetadata
 
 from connectors.errors import BufferFull
 from connectors.kafka.producers import BATCH_BYTES, Depth, Failure, Headers, Record
-from connectors.kafka.security import kafka_python_security, unreachable
+from connectors.kafka.security import check_access, kafka_python_security, unreachable
 from connectors.kafka.topics import LARGEST_RECORD
 from connectors.settings import Settings
 
@@ -35,6 +35,7 @@ class KafkaPythonProducer:
         self.broken = ""
         timeout_ms = round(settings.delivery_timeout * 1000)
         security = kafka_python_security(settings)
+        check_access(settings.kafka_bootstrap_servers, security)
         try:
             self._client = KafkaProducer(
                 bootstrap_servers=settings.kafka_bootstrap_servers,
@@ -59,7 +60,7 @@ class KafkaPythonProducer:
                 self._client.partitions_for(topic)
         except KafkaError as error:
             bootstrap = settings.kafka_bootstrap_servers
-            raise unreachable(bootstrap, error, security) from error
+            raise unreachable(bootstrap, error) from error
         self._send = self._client.send
 
     def send(

@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from connectors.errors import BufferFull, ConfigurationError
 from connectors.kafka.producers import BATCH_BYTES, Depth, Failure, Headers
-from connectors.kafka.security import kafka_python_security, librdkafka_security, unreachable
+from connectors.kafka.security import librdkafka_security, unreachable
 from connectors.kafka.topics import LARGEST_RECORD
 from connectors.settings import Settings
 
@@ -60,11 +60,11 @@ class ConfluentProducer:
                 "logger": logging.getLogger(f"{__name__}.client"),
             }
         )
-        self._connect(settings)
+        self._connect()
         # One C call per record: bound once, not looked up each time.
         self._produce = self._client.produce
 
-    def _connect(self, settings: Settings) -> None:
+    def _connect(self) -> None:
         """Wait for the first answer; librdkafka goes on trying where a login is refused."""
         deadline = time.monotonic() + CONNECT_TIMEOUT
         while True:
@@ -74,7 +74,7 @@ class ConfluentProducer:
             except KafkaException as error:
                 self._client.poll(0)
                 cause = self._last_error or error.args[0].str()
-                found = unreachable(self._bootstrap, cause, kafka_python_security(settings))
+                found = unreachable(self._bootstrap, cause)
                 if isinstance(found, ConfigurationError) or time.monotonic() > deadline:
                     raise found from error
 

@@ -86,7 +86,7 @@ class ExactlyOnce:
                 metrics_enabled=False,
             )
         except (KafkaError, OSError) as error:
-            raise unreachable(bootstrap, error, security) from error
+            raise unreachable(bootstrap, error) from error
         self._consumer.subscribe([topic])
         self._consumer.topics()  # before it joins: see bus_kafka
 
