@@ -11,6 +11,7 @@ were known when it was removed.
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
@@ -29,6 +30,12 @@ logger = logging.getLogger(__name__)
 
 REFUSALS = 3
 """How often a listed symbol may be refused before it ends: a venue may be busy."""
+
+
+LISTING_LOOK = 5.0
+"""Seconds between two looks for silent symbols: some venues delist without a word."""
+LISTING_EVERY = 600.0
+"""Seconds after which the listing is asked again for a symbol that is still silent."""
 
 
 class Row(NamedTuple):
@@ -94,6 +101,7 @@ class Connections:
             self._tasks = tasks
             for group in self._groups:
                 self._begin(group)
+            tasks.create_task(self._look_for_delisted())
             while True:
                 tasks.create_task(self._settle(await self._refusals.get()))
 
@@ -273,8 +281,28 @@ class Connections:
                 await refusal.member.ask([one for one in wanted if one in state.subscriptions])
                 return
             cause = f"rejected: {text}"
+        await self._give_up(wanted, cause)
+
+    async def _give_up(self, subscriptions: Sequence[Subscription], cause: str) -> None:
+        state = self._state
         async with self._changing:
-            left = [one for one in wanted if one in state.subscriptions]
+            left = [one for one in subscriptions if one in state.subscriptions]
             if left:
-                logger.error("%s: %s ends: %s", state.venue.name, symbol, cause)
+                symbols = ", ".join(sorted({one.symbol for one in left}))
+                logger.error("%s: %s ends: %s", state.venue.name, symbols, cause)
                 await self._drop(left, cause)
+
+    async def _look_for_delisted(self) -> None:
+        """Ask the listing for symbols that have gone silent, for ever."""
+        state = self._state
+        asked: dict[str, float] = {}
+        while True:
+            await asyncio.sleep(LISTING_LOOK)
+            for symbol in sorted({symbol for _, symbol in state.staleness.stale}):
+                now = time.monotonic()
+                if symbol in asked and now - asked[symbol] < LISTING_EVERY:
+                    continue
+                asked[symbol] = now
+                if not await is_listed(state.venue, symbol, state.filler, state.rest_base):
+                    gone = [one for one in state.subscriptions if one.symbol == symbol]
+                    await self._give_up(gone, "delisted: silent, and the venue lists it no more")

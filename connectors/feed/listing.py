@@ -48,11 +48,9 @@ async def _hints(venue: Venue, symbols: list[str], filler: GapFiller, rest_base:
 
 
 async def is_listed(venue: Venue, symbol: str, filler: GapFiller, rest_base: str) -> bool:
-    """Whether the venue still lists a symbol; True where it does not answer."""
+    """Whether the venue still lists a symbol; True where it gives no list, for whatever reason."""
     try:
-        await look_up(venue, [symbol], filler, rest_base)
-    except ConfigurationError:
-        return False
-    except VenueRefused:
+        listed = venue.catalogue(await filler.get(venue.catalogue_request(rest_base)))
+    except (aiohttp.ClientError, OSError, ValueError):
         return True
-    return True
+    return venue.native_symbol(symbol) in listed

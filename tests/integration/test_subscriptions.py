@@ -156,3 +156,27 @@ async def test_a_refused_symbol_ends_alone(
     assert ended["symbol"] == "SOL-USDT" and ended["channel"] == "trades"
     assert ended["cause"].startswith("rejected: 2 " if listed else "delisted: 2 ")
     assert not feed.statuses("gap")
+
+
+async def test_a_symbol_that_is_delisted_without_a_word_ends_alone(
+    exchange: ScriptedBinance, bootstrap: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Silence asks the listing: one that is listed is only stale."""
+
+    class Hasty(Binance):
+        limits = Binance.limits._replace(stale={"trades": 0.3})
+
+    monkeypatch.setattr("connectors.feed.changes.LISTING_LOOK", 0.05)
+    async with running_feed(exchange, bootstrap, tmp_path, venue=Hasty()) as feed:
+        await feed.live()
+        state = feed.feed.state
+        assert state is not None
+        exchange.listed.remove("ETHUSDT")
+        await until(lambda: len(state.subscriptions) == 1, what="the symbol has ended")
+        await until(lambda: ("trades", "BTC-USDT") in state.staleness.stale)
+        await exchange.send(exchange.trade("ETHUSDT", 1), exchange.trade("BTCUSDT", 1))
+        await until(lambda: feed.published == 1)
+        assert exchange.connections == 1
+    (ended,) = feed.statuses("unsubscribed")
+    assert ended["symbol"] == "ETH-USDT" and ended["cause"].startswith("delisted: silent")
+    assert feed.ids("ETH-USDT") == []
