@@ -11,7 +11,6 @@ were known when it was removed.
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
@@ -20,22 +19,14 @@ from connectors.backoff import Pace
 from connectors.errors import ConfigurationError, ConnectorError, VenueRefused
 from connectors.exchanges.base import Channel, Subscription
 from connectors.feed.book_keeper import BookKeeper
-from connectors.feed.group import Group, Refusal, split
+from connectors.feed.group import Group, split
 from connectors.feed.line import Line
-from connectors.feed.listing import is_listed, look_up
+from connectors.feed.listing import look_up
+from connectors.feed.refusals import Refusals
 from connectors.feed.state import FeedState
 from connectors.symbols import nearest
 
 logger = logging.getLogger(__name__)
-
-REFUSALS = 3
-"""How often a listed symbol may be refused before it ends: a venue may be busy."""
-
-
-LISTING_LOOK = 5.0
-"""Seconds between two looks for silent symbols: some venues delist without a word."""
-LISTING_EVERY = 600.0
-"""Seconds after which the listing is asked again for a symbol that is still silent."""
 
 
 class Row(NamedTuple):
@@ -80,8 +71,7 @@ class Connections:
         self._copies = copies
         self._channels = list(channels)
         self._lines: dict[Group, list[asyncio.Task[None]]] = {}
-        self._refusals: asyncio.Queue[Refusal] = asyncio.Queue()
-        self._refused: dict[Subscription, int] = {}
+        self._refusals = Refusals(state, self._give_up)
         self._changing = asyncio.Lock()
         venue = state.venue
         parts = split(state.subscriptions, venue.limits.subscriptions, self._address)
@@ -90,7 +80,7 @@ class Connections:
         self.places = len(self._groups) * copies
 
     def _group(self, subscriptions: Sequence[Subscription]) -> Group:
-        return Group(self._state, subscriptions, self._refusals.put_nowait)
+        return Group(self._state, subscriptions, self._refusals.put)
 
     def _address(self, subscription: Subscription) -> str:
         return self._state.venue.ws_url([subscription], "")
@@ -101,9 +91,7 @@ class Connections:
             self._tasks = tasks
             for group in self._groups:
                 self._begin(group)
-            tasks.create_task(self._look_for_delisted())
-            while True:
-                tasks.create_task(self._settle(await self._refusals.get()))
+            tasks.create_task(self._refusals.run())
 
     def _begin(self, group: Group) -> None:
         lines = [
@@ -252,37 +240,6 @@ class Connections:
             self._state.tell("disconnected", cause="nothing is left on it", source=source)
         self._state.note_live()
 
-    async def _settle(self, refusal: Refusal) -> None:
-        """Find out which symbol is refused for good, and end it; others on the request go on."""
-        wanted = [one for one in refusal.subscriptions if one in self._state.subscriptions]
-        symbols = list(dict.fromkeys(one.symbol for one in wanted))
-        if len(symbols) > 1:
-            # A request was refused as a whole: its halves tell whose fault it is.
-            half = set(symbols[: len(symbols) // 2])
-            for part in (
-                [one for one in wanted if one.symbol in half],
-                [one for one in wanted if one.symbol not in half],
-            ):
-                await refusal.member.ask(part)
-            return
-        for symbol in symbols:
-            await self._judge(symbol, wanted, refusal)
-
-    async def _judge(self, symbol: str, wanted: list[Subscription], refusal: Refusal) -> None:
-        state, text = self._state, refusal.text
-        if not await is_listed(state.venue, symbol, state.filler, state.rest_base):
-            wanted = [one for one in state.subscriptions if one.symbol == symbol]
-            cause = f"delisted: {text}"
-        else:
-            tries = 1 + max(self._refused.get(one, 0) for one in wanted)
-            self._refused.update(dict.fromkeys(wanted, tries))
-            if tries < REFUSALS:
-                await asyncio.sleep(state.settings.backoff_base * 2**tries)
-                await refusal.member.ask([one for one in wanted if one in state.subscriptions])
-                return
-            cause = f"rejected: {text}"
-        await self._give_up(wanted, cause)
-
     async def _give_up(self, subscriptions: Sequence[Subscription], cause: str) -> None:
         state = self._state
         async with self._changing:
@@ -291,18 +248,3 @@ class Connections:
                 symbols = ", ".join(sorted({one.symbol for one in left}))
                 logger.error("%s: %s ends: %s", state.venue.name, symbols, cause)
                 await self._drop(left, cause)
-
-    async def _look_for_delisted(self) -> None:
-        """Ask the listing for symbols that have gone silent, for ever."""
-        state = self._state
-        asked: dict[str, float] = {}
-        while True:
-            await asyncio.sleep(LISTING_LOOK)
-            for symbol in sorted({symbol for _, symbol in state.staleness.stale}):
-                now = time.monotonic()
-                if symbol in asked and now - asked[symbol] < LISTING_EVERY:
-                    continue
-                asked[symbol] = now
-                if not await is_listed(state.venue, symbol, state.filler, state.rest_base):
-                    gone = [one for one in state.subscriptions if one.symbol == symbol]
-                    await self._give_up(gone, "delisted: silent, and the venue lists it no more")

@@ -166,7 +166,7 @@ async def test_a_symbol_that_is_delisted_without_a_word_ends_alone(
     class Hasty(Binance):
         limits = Binance.limits._replace(stale={"trades": 0.3})
 
-    monkeypatch.setattr("connectors.feed.changes.LISTING_LOOK", 0.05)
+    monkeypatch.setattr("connectors.feed.refusals.LISTING_LOOK", 0.05)
     async with running_feed(exchange, bootstrap, tmp_path, venue=Hasty()) as feed:
         await feed.live()
         state = feed.feed.state
