@@ -1,4 +1,4 @@
-"""What a venue refuses or delists while a feed runs: whose fault it is, and the end of that symbol."""
+"""What a venue refuses or delists while a feed runs: whose fault it is; that symbol ends alone."""
 
 import asyncio
 import logging
@@ -13,7 +13,9 @@ from connectors.feed.state import FeedState
 logger = logging.getLogger(__name__)
 
 REFUSALS = 3
-"""How often a listed symbol may be refused before it ends: a venue may be busy."""
+"""How often in a row a listed symbol may be refused before it ends: a venue may be busy."""
+IN_A_ROW = 60.0
+"""Seconds between two refusals after which they are counted anew."""
 
 LISTING_LOOK = 5.0
 """Seconds between two looks for silent symbols: some venues delist without a word."""
@@ -35,7 +37,8 @@ class Refusals:
         self._state = state
         self._give_up = give_up
         self._queue: asyncio.Queue[Refusal] = asyncio.Queue()
-        self._tries: dict[Subscription, int] = {}
+        self._tries: dict[Subscription, tuple[int, float]] = {}
+        """How often each was refused in a row, and when last."""
         self.put = self._queue.put_nowait
         """Takes what was refused, from the read path."""
 
@@ -68,14 +71,20 @@ class Refusals:
             wanted = [one for one in state.subscriptions if one.symbol == symbol]
             cause = f"delisted: {text}"
         else:
-            tries = 1 + max(self._tries.get(one, 0) for one in wanted)
-            self._tries.update(dict.fromkeys(wanted, tries))
+            tries = self._count(wanted)
             if tries < REFUSALS:
                 await asyncio.sleep(state.settings.backoff_base * 2**tries)
                 await refusal.member.ask([one for one in wanted if one in state.subscriptions])
                 return
             cause = f"rejected: {text}"
         await self._give_up(wanted, cause)
+
+    def _count(self, refused: Sequence[Subscription]) -> int:
+        now = time.monotonic()
+        before = [self._tries.get(one, (0, now)) for one in refused]
+        tries = 1 + max((count for count, last in before if now - last < IN_A_ROW), default=0)
+        self._tries.update(dict.fromkeys(refused, (tries, now)))
+        return tries
 
     async def _look_for_delisted(self) -> None:
         """Ask the listing for symbols that have gone silent, for ever."""
