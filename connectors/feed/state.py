@@ -263,10 +263,9 @@ class FeedState:
 
     def open_gaps(self, cause: str) -> None:
         """Say for each symbol that trades from the next id on are missing, end unknown."""
+        wanted = {one.symbol for one in self.subscriptions if one.channel == "trades"}
         for stream in self.streams.values():
-            if ("trades", stream.symbol) in self.gone:
-                continue
-            first = stream.tracker.next
+            first = stream.tracker.next if stream.symbol in wanted else None
             if first is not None and stream.open_gap is None:
                 stream.open_gap = first
                 self.stats.gaps += 1

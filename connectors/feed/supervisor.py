@@ -71,6 +71,7 @@ class Feed:
         self._channels = sorted(known)
         self.lines: Connections | None = None
         """While it runs: what may be changed."""
+        self._port: int | None = None
         self._announced: Path | None = None
         self._settings = settings
         self._connections = 0
@@ -156,12 +157,13 @@ class Feed:
         )
         if self.state is None:
             control = Control(self._venue.name, lambda: self.lines, asyncio.get_running_loop())
-            port = serve_metrics(
+            self._port = serve_metrics(
                 self.stats, settings.metrics_port, self._refresh, {"/subscriptions": control}
             )
-            if port is not None:
-                logger.info("metrics: http://127.0.0.1:%d/metrics", port)
-                self._announced = announced(settings, self._venue.name, port)
+            if self._port is not None:
+                logger.info("metrics: http://127.0.0.1:%d/metrics", self._port)
+        if self._port is not None:
+            self._announced = announced(settings, self._venue.name, self._port)
         self.state = state
         state.emit = self._reports.attach(publisher)
         self._books = BookKeeper(state)
