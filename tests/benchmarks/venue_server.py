@@ -1,17 +1,18 @@
 """One process that plays all venues for `tests.benchmarks.venues`: confirms, then sends trades."""
 
 import asyncio
+import itertools
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from multiprocessing.connection import Connection
 from typing import Any
 
 from websockets.asyncio.server import Request, Response, ServerConnection, serve
 from websockets.datastructures import Headers
-from websockets.frames import Frame, Opcode
+from websockets.exceptions import ConnectionClosed
 
 from connectors.events import Trade
 from connectors.exchanges import registry
@@ -69,22 +70,35 @@ class Market:
             text = text.replace("0.15", "0.15000000").replace(first.lower(), "LOWER")
         self.decimals = 8 if name == "binance" else 2
         self.quote = quote
-        natives = [venue.native_symbol(one) for one in symbols_of(name)]
+        text = re.sub(r'"sequence_num":\d+', '"sequence_num":COUNT', text).replace("%", "%%")
+        for name in ("PRICE", "TIME", "NUMBER", "COUNT"):
+            text = text.replace(name, f"%({name})s")
+        natives = [venue.native_symbol(one) for one in symbols_of(self.sample.venue)]
         self.templates = [
             text.replace(first, native).replace("LOWER", native.lower()) for native in natives
         ]
         self.time: Callable[[int], str] = self.sample.time
 
-    def round(self) -> list[str]:
-        """One frame of each symbol."""
+    def round(self, count: int) -> list[bytes]:
+        """One frame of each symbol; Coinbase numbers the frames of a connection from ``count``."""
         self.number += 1
-        price = f"{self.quote}{68016 + self.number % 97:.{self.decimals}f}{self.quote}"
-        now = self.time(time.time_ns() // 1000)
-        number = str(self.number)
-        return [
-            text.replace("PRICE", price).replace("TIME", now).replace("NUMBER", number)
-            for text in self.templates
-        ]
+        values = {
+            "PRICE": f"{self.quote}{68016 + self.number % 97:.{self.decimals}f}{self.quote}",
+            "TIME": self.time(time.time_ns() // 1000),
+            "NUMBER": str(self.number),
+        }
+        made = []
+        for place, template in enumerate(self.templates):
+            values["COUNT"] = str(count + place)
+            made.append((template % values).encode())
+        return made
+
+
+def framed(payload: bytes) -> bytes:
+    """A text frame of a server: made by hand, for the server must not be what is measured."""
+    size = len(payload)
+    head = bytes((0x81, size)) if size < 126 else b"\x81\x7e" + size.to_bytes(2)
+    return head + payload
 
 
 class Player:
@@ -97,17 +111,7 @@ class Player:
 
     async def handle(self, websocket: ServerConnection) -> None:
         """Confirm what is asked for, and send until the end."""
-        sample, count = self.market.sample, 0
-
-        def numbered(text: str) -> bytes:
-            """Coinbase numbers the frames of a connection."""
-            nonlocal count
-            if sample.venue == "coinbase":
-                text = re.sub(r'"sequence_num": ?\d+', f'"sequence_num":{count}', text)
-                count += 1
-            return text.encode()
-
-        sending = None
+        sample, sending, numbers = self.market.sample, None, itertools.count()
         try:
             async for message in websocket:
                 text = message if isinstance(message, str) else message.decode()
@@ -116,15 +120,20 @@ class Player:
                     continue
                 answers: list[Any] = sample.answers(json.loads(text)) if sample.answers else []
                 for answer in answers:
-                    await websocket.send(numbered(json.dumps(answer)), text=True)
+                    if "sequence_num" in answer:
+                        answer["sequence_num"] = next(numbers)
+                    await websocket.send(json.dumps(answer))
                 if sending is None:
-                    sending = asyncio.create_task(self._send(websocket, numbered))
+                    sending = asyncio.create_task(self._send(websocket, numbers))
+        except ConnectionClosed:
+            return
         finally:
             if sending is not None:
                 sending.cancel()
 
-    async def _send(self, websocket: ServerConnection, numbered: Callable[[str], bytes]) -> None:
+    async def _send(self, websocket: ServerConnection, numbers: Iterator[int]) -> None:
         await asyncio.sleep(1.0)
+        count = next(numbers)
         transport, due = websocket.transport, 0.0
         last = time.monotonic()
         while True:
@@ -134,9 +143,9 @@ class Player:
             due -= int(due)
             if transport.get_write_buffer_size() < ROOM:
                 for _ in range(rounds):
-                    frames = [numbered(text) for text in self.market.round()]
-                    made = [Frame(Opcode.TEXT, one).serialize(mask=False) for one in frames]
-                    transport.write(b"".join(made))
+                    frames = [framed(one) for one in self.market.round(count)]
+                    count += len(frames)
+                    transport.write(b"".join(frames))
             await asyncio.sleep(TICK if self.rate else 0)
 
 
