@@ -23,6 +23,7 @@ class Coverage(Protocol):
     """A group of subscriptions; ``live`` names the connections that carry it."""
 
     live: list[Any]
+    subscriptions: list[Subscription]
 
 
 class Counted(Protocol):
@@ -162,6 +163,15 @@ class FeedState:
         """A connection was added to a group or has left one."""
         self.live = bool(self.groups) and all(group.live for group in self.groups)
         self.stats.connected = int(self.live)
+
+    def quiet(self, channel: str) -> bool:
+        """Whether heartbeats of a channel must stop: a connection of it is not live, or none is."""
+        carriers = [
+            group
+            for group in self.groups
+            if any(one.channel == channel for one in group.subscriptions)
+        ]
+        return not carriers or not all(group.live for group in carriers)
 
     def refresh_stats(self) -> None:
         """Bring the counters that the hot path keeps per symbol into ``stats``."""

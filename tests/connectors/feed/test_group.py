@@ -123,7 +123,7 @@ async def test_nothing_of_a_dropped_symbol_is_published_until_it_is_added_again(
 
 
 async def test_a_lost_connection_holds_only_the_trades_that_it_carried(tmp_path: Path) -> None:
-    """OKX's candles have a connection of their own: its end touches no trade."""
+    """OKX's candles have a connection of their own: its end stops neither a trade nor its beats."""
     feed = MemoryFeed(tmp_path, "okx", ("trades", "BTC-USDT"), ("candles", "BTC-USDT"))
     parts = [[one] for one in feed.state.subscriptions]
     groups = [Group(feed.state, part, lambda _: None) for part in parts]
@@ -135,6 +135,7 @@ async def test_a_lost_connection_holds_only_the_trades_that_it_carried(tmp_path:
     assert feed.state.live
     groups[1].leave(members[1])
     assert not feed.state.live and not feed.state.streams["BTC-USDT"].holding
+    assert feed.state.quiet("candles") and not feed.state.quiet("trades")
     groups[0].leave(members[0])
     assert feed.state.streams["BTC-USDT"].holding
 
