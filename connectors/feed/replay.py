@@ -90,6 +90,8 @@ class Replay:
         self._reports = RateLimit()
         self._next_beat: int | None = None
         self._began: tuple[float, int] | None = None
+        self._carriers: dict[str, str] = {}
+        """Connection of each book's last update."""
         self._books: dict[str, BookSync] = {}
         """Of venues whose books need a snapshot by REST, where the recording has it."""
 
@@ -153,8 +155,9 @@ class Replay:
             self._tell(line, "connected", line.data.decode(errors="replace"))
         elif line.kind == "disconnect":
             self._parsers.pop(line.conn, None)
-            for sync in self._books.values():
-                sync.reset()
+            for symbol, sync in self._books.items():
+                if self._carriers.get(symbol) == line.conn:
+                    sync.reset()
             self._tell(line, "disconnected", line.data.decode(errors="replace"))
         elif line.kind == "recv":
             self.counts.frames += 1
@@ -220,6 +223,7 @@ class Replay:
 
     def _book(self, update: BookUpdate, sync: BookSync, line: Line) -> None:
         """Publish an update that continues its book; others wait for a snapshot."""
+        self._carriers[update.symbol] = line.conn
         event = sync.take(update)
         if event is not None:
             self._count(event)
