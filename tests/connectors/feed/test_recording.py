@@ -157,7 +157,7 @@ class Collected:
 
 
 async def test_books_of_a_recording_are_the_exchanges_own(tmp_path: Path) -> None:
-    """Also after a cut connection, and from the last of several files alone."""
+    """Also after a cut connection, and without the first of several files."""
     async with exchange(rate=100.0, symbols=2, trades=500) as here:
         address = here.addresses["binance"]
         settings = load_settings(
@@ -178,8 +178,8 @@ async def test_books_of_a_recording_are_the_exchanges_own(tmp_path: Path) -> Non
         await task
         markets = here.engine.venues["binance"].market.symbols  # type: ignore[attr-defined]
         truth = {m.instrument.symbol: (m.update_id, m.book()) for m in markets}
-    assert len(recorder.paths) > 1
-    for paths in ([*recorder.paths], recorder.paths[-1:]):
+    assert len(recorder.paths) > 2
+    for paths in (recorder.paths, recorder.paths[1:]):
         collected = Collected()
         replay = Replay(venue, collected, 0.0, 2.0)  # type: ignore[arg-type]
         await replay.play(paths)
