@@ -41,7 +41,7 @@ soak: ## the demo for SOAK_SECONDS (3600), closed by its check of every window
 bench: ## measure: parse path, engine, buses, socket to Kafka, Kafka to bars, the batch
 	@$(SETUP) --no-ports
 	@$(STACK) up market
-	@$(WITH_STACK) for name in parse parse_venues engine publish bus bars; do \
+	@$(WITH_STACK) for name in parse parse_venues engine publish venues bus bars; do \
 		$(DEV)/python -m tests.benchmarks.$$name || exit 1; done
 	@$(STACK) down
 	@$(DEV)/python -m tests.benchmarks.batch

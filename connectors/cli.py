@@ -22,6 +22,7 @@ from connectors.exchanges import registry
 from connectors.exchanges.base import Venue
 from connectors.kafka.topics import DEFAULT_VENUES, WRITERS, Topic, topics_for
 from connectors.settings import Settings, load_settings
+from connectors.symbols import nearest
 
 CHANNELS = ("trades", "quotes", "books", "candles")
 Work = Callable[[asyncio.Event], Coroutine[Any, Any, int]]
@@ -148,6 +149,42 @@ def replay(
 
 
 @app.command()
+def subscriptions(
+    action: Annotated[str, typer.Argument(help="list, add or remove.")],
+    symbols: Annotated[list[str] | None, typer.Argument(help="BASE-QUOTE …")] = None,
+    venue: Annotated[str, typer.Option(help="Whose feed, for example binance.")] = "binance",
+    channels: Annotated[
+        str, typer.Option(help="Which; default: those of the feed to add, all to remove.")
+    ] = "",
+) -> None:
+    """Show or change what a running feed of this machine subscribes, a symbol at a time.
+
+    The others see no pause. A restart begins with the symbols of its command line again.
+    """
+    from connectors.feed.control import Change, ask
+
+    methods = {"list": "GET", "add": "POST", "remove": "DELETE"}
+    if action not in methods:
+        raise ConfigurationError(f"no action {action!r}; there are {', '.join(methods)}")
+    change = None
+    if action != "list":
+        names = _channels(channels) if channels else []
+        change = Change(_names(",".join(symbols or ()), "SYMBOL"), names)
+    answer = ask(load_settings(), _adapter(venue).name, methods[action], change)
+    for row in answer.get("subscriptions", ()):
+        state = "live" if row["live"] else "held"
+        where = ", ".join(row["connections"]) or "no connection"
+        print(f"{row['symbol']:16} {','.join(row['channels']):32} {state:5} {where}")
+    for symbol, done in answer.get("done", {}).items():
+        print(f"{symbol}: {done}")
+    errors = answer.get("errors", {})
+    for symbol, error in errors.items():
+        print(f"error: {symbol}: {error}", file=sys.stderr)
+    if errors:
+        raise SystemExit(EXIT_SETTINGS)
+
+
+@app.command()
 def topics(
     venues: Annotated[
         str, typer.Option(help="Whose partitions are made; comma separated.")
@@ -173,17 +210,20 @@ def bridge(
     """Turn records of market.*, analytics.* and alerts into events of the bus, until a signal."""
     from connectors.kafka.bridge import Bridge
     from connectors.kafka.bus import EventBus
+    from connectors.kafka.security import kafka_python_security
 
     _log(verbose)
     settings = load_settings()
     bootstrap, prefix = settings.kafka_bootstrap_servers, settings.topic_prefix
-    bus = EventBus(bootstrap, topic_prefix=prefix)
+    security = kafka_python_security(settings)
+    bus = EventBus(bootstrap, topic_prefix=prefix, security=security)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     try:
         bus.broadcast_heartbeat("bridge")
-        Bridge(bus, bootstrap, prefix, _names(topics, "--topics") if topics else ()).run(stop)
+        wanted = _names(topics, "--topics") if topics else ()
+        Bridge(bus, bootstrap, prefix, wanted, security=security).run(stop)
     finally:
         bus.stop()
 
@@ -289,7 +329,7 @@ def _names(text: str, option: str) -> list[str]:
 
 def _channels(text: str) -> list[str]:
     names = _names(text, "--channels")
-    unknown = [name for name in names if name not in CHANNELS]
+    unknown = [f"{name}{nearest(name, CHANNELS)}" for name in names if name not in CHANNELS]
     if unknown:
         raise ConfigurationError(
             f"--channels: no {', '.join(unknown)}; there are {', '.join(CHANNELS)}"

@@ -26,6 +26,7 @@ StatusKind = Literal[
     "connected",
     "disconnected",
     "subscribed",
+    "unsubscribed",
     "stale",
     "recovered",
     "gap",

@@ -4,9 +4,14 @@ The hot path adds to plain ints; a collector reads them when Prometheus asks. A 
 per event would cost as much as decoding the event.
 """
 
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from socketserver import ThreadingMixIn
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -43,6 +48,7 @@ class FeedStats:
         "quotes",
         "reconnects",
         "stale_streams",
+        "statuses",
         "trades",
         "unrouted",
         "venue",
@@ -71,6 +77,8 @@ class FeedStats:
         self.unrouted = 0
         """Candles that nobody subscribed to."""
         self.dead_letters: dict[str, int] = {}
+        self.statuses: dict[str, int] = {}
+        """Status events by kind."""
         self.connected = 0
         self.stale_streams = 0
         self.depth_records = 0
@@ -110,6 +118,10 @@ class FeedCollector(Collector):
         for reason, number in stats.dead_letters.items():
             dead.add_metric([stats.venue, reason], number)
         yield dead
+        told = CounterMetricFamily("feed_statuses", "Status events.", labels=["venue", "kind"])
+        for kind, number in stats.statuses.items():
+            told.add_metric([stats.venue, kind], number)
+        yield told
         lag = GaugeMetricFamily(
             "feed_lag_seconds", "Receipt minus event time.", labels=["venue", "quantile"]
         )
@@ -150,22 +162,47 @@ GAUGES = {
 }
 
 
-def serve_metrics(stats: FeedStats, port: int, refresh: Callable[[], None]) -> int | None:
+class _Server(ThreadingMixIn, WSGIServer):
+    """A thread a request: a scrape does not wait for a change of subscriptions."""
+
+    daemon_threads = True
+
+
+class _Silent(WSGIRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing of each scrape."""
+
+
+def serve_metrics(
+    stats: FeedStats,
+    port: int,
+    refresh: Callable[[], None],
+    apps: Mapping[str, WSGIApplication] | None = None,
+) -> int | None:
     """Serve ``/metrics`` on 127.0.0.1; gives the port.
 
     Args:
         stats: What to show.
         port: 0 takes any free port, -1 serves nothing (None is returned).
         refresh: Called before each scrape, to bring ``stats`` up to date.
+        apps: What else is served, by path.
     """
     if port < 0:
         return None
     registry = CollectorRegistry()
     registry.register(FeedCollector(stats, refresh))
+    metrics = make_wsgi_app(registry)
+
+    def serve(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        app: Any = (apps or {}).get(str(environ.get("PATH_INFO")), metrics)
+        answer: Iterable[bytes] = app(environ, start)
+        return answer
+
     try:
-        server, _ = start_http_server(port, addr="127.0.0.1", registry=registry)
+        server = make_server("127.0.0.1", port, serve, _Server, _Silent)
     except OSError as error:
         raise ConfigurationError(
             f"METRICS_PORT {port} cannot be used ({error}): choose another, 0 for any, -1 for none"
         ) from error
+    threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
     return int(server.server_port)

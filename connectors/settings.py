@@ -90,6 +90,9 @@ class Settings(BaseSettings):
     standby_database_url: str = ""
     """PostgreSQL that says which of several processes publishes; empty: this one alone."""
 
+    bus_reports: bool = True
+    """A feed also tells the event bus: ``system_status``, ``error_occurred``, ``heartbeat``."""
+
     metrics_port: int = Field(0, ge=-1, le=65535)
     """Prometheus metrics on 127.0.0.1. 0: any free port (it is logged); -1: off."""
 

@@ -5,7 +5,9 @@ a separator (Binance, Bybit), with a dash (Coinbase, OKX), with another separato
 not spot has a third part, its kind: ``BTC-JPY-FX``.
 """
 
+import difflib
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 _PART = "[A-Z0-9]{1,20}"
@@ -34,6 +36,12 @@ def parse(symbol: str) -> Pair:
     if match is None:
         raise ValueError(f"not a symbol like BTC-USDT: {symbol!r}")
     return Pair(match[1], match[2])
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return ``, did you mean BTC-USDT?`` for a name that is like a known one, else nothing."""
+    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f", did you mean {found[0]}?" if found else ""
 
 
 def cut_kind(symbol: str, kind: str) -> tuple[str, bool]:

@@ -195,6 +195,10 @@ class Parser(ABC):
     """The protocol state of one connection. Make a new one for each connect."""
 
     @abstractmethod
+    def learn(self, instruments: Iterable[Instrument]) -> None:
+        """Read frames of these instruments too, from now on."""
+
+    @abstractmethod
     def subscribe_frames(self, subscriptions: Iterable[Subscription]) -> list[bytes]:
         """Requests to send, in order; each at most as large as the venue allows."""
 
@@ -247,6 +251,14 @@ class Venue(ABC):
         ResponseError names every symbol that is not listed or whose tick or lot size does not fit
         DECIMAL(19, 10) / (18, 8).
         """
+
+    def catalogue_request(self, rest_base: str) -> str:
+        """Return the URL (GET) of all that the venue lists."""
+        return self.instruments_request([], rest_base)
+
+    @abstractmethod
+    def catalogue(self, body: bytes) -> list[str]:
+        """Read that answer: all native symbols. ResponseError where it is no such answer."""
 
     @abstractmethod
     def trades_request(self, instrument: Instrument, wanted: Wanted, rest_base: str) -> str:

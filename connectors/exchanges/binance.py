@@ -71,6 +71,14 @@ class Binance(Venue):
         by_native = {str(row.get("symbol")): row for row in checks.rows(body, "symbols", NAME)}
         return listing(self, by_native, symbols, _steps)
 
+    def catalogue_request(self, rest_base: str) -> str:
+        """Return the URL of ``exchangeInfo`` for all of spot."""
+        return f"{rest_base.rstrip('/')}/api/v3/exchangeInfo?permissions=SPOT"
+
+    def catalogue(self, body: bytes) -> list[str]:
+        """Read its symbols."""
+        return [str(row.get("symbol")) for row in checks.rows(body, "symbols", NAME)]
+
     def trades_request(self, instrument: Instrument, wanted: Wanted, rest_base: str) -> str:
         """Return the URL of the oldest page of the range (``historicalTrades`` ascends)."""
         from_id, to_id, _ = wanted

@@ -67,13 +67,20 @@ class BinanceParser(Parser):
 
     def __init__(self, instruments: Iterable[Instrument], source: str, max_future: int) -> None:
         """Read frames of these instruments; events carry ``source``; ``max_future`` is in µs."""
-        self._symbols = {i.native_symbol: i.symbol for i in instruments}
-        self._natives = {symbol: native for native, symbol in self._symbols.items()}
+        self._symbols: dict[str, str] = {}
+        self._natives: dict[str, str] = {}
+        self.learn(instruments)
         self._source = source
         self._max_future = max_future
         self._requests: dict[int, tuple[bool, tuple[Subscription, ...]]] = {}
         self._active: frozenset[Subscription] = frozenset()
         self._last_request = 0
+
+    def learn(self, instruments: Iterable[Instrument]) -> None:
+        """See `Parser.learn`."""
+        for one in instruments:
+            self._symbols[one.native_symbol] = one.symbol
+            self._natives[one.symbol] = one.native_symbol
 
     def subscribe_frames(self, subscriptions: Iterable[Subscription]) -> list[bytes]:
         """Return ``SUBSCRIBE`` requests. ValueError names a symbol that is no instrument."""

@@ -69,6 +69,10 @@ class Coinbase(Venue):
         by_native = {str(row.get("product_id")): row for row in checks.rows(body, "products", NAME)}
         return listing(self, by_native, symbols, _steps)
 
+    def catalogue(self, body: bytes) -> list[str]:
+        """Read the product list's ids."""
+        return [str(row.get("product_id")) for row in checks.rows(body, "products", NAME)]
+
     def trades_request(self, instrument: Instrument, wanted: Wanted, rest_base: str) -> str:
         """Return the URL of the newest page of the range: ``after`` means ids below it.
 

@@ -45,6 +45,10 @@ class PagedVenue(Venue):
         listed = self.listed(body)
         return listing(self, listed, symbols, self.steps)
 
+    def catalogue(self, body: bytes) -> list[str]:
+        """Read the listing's native symbols."""
+        return list(self.listed(body))
+
     def parse_trades(
         self,
         body: bytes,

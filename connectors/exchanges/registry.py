@@ -1,5 +1,6 @@
 """Venues by name. Adding one: a module beside this one, and a line here."""
 
+from connectors import symbols
 from connectors.exchanges.base import Venue
 from connectors.exchanges.binance import Binance
 from connectors.exchanges.bitflyer import Bitflyer
@@ -24,4 +25,6 @@ def venue(name: str) -> Venue:
     try:
         return VENUES[name]
     except KeyError:
-        raise KeyError(f"unknown venue {name!r}; known: {', '.join(sorted(VENUES))}") from None
+        hint = symbols.nearest(name, VENUES)
+        known = ", ".join(sorted(VENUES))
+        raise KeyError(f"unknown venue {name!r}{hint}; known: {known}") from None

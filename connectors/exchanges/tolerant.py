@@ -55,9 +55,11 @@ class TolerantParser(Parser):
 
     def __init__(self, instruments: Iterable[Instrument], source: str, max_future: int) -> None:
         """Read frames of these instruments; events carry ``source``; ``max_future`` is in µs."""
-        self.instruments = {one.native_symbol: one for one in instruments}
-        self.symbols = {native: one.symbol for native, one in self.instruments.items()}
-        self.natives = {symbol: native for native, symbol in self.symbols.items()}
+        self.instruments: dict[str, Instrument] = {}
+        self.symbols: dict[str, str] = {}
+        self.natives: dict[str, str] = {}
+        self._unchained: set[str] = set()
+        self.learn(instruments)
         self.source = source
         self.max_future = max_future
         self.wanted: set[Subscription] = set()
@@ -66,8 +68,17 @@ class TolerantParser(Parser):
         self._active: frozenset[Subscription] = frozenset()
         self._last_request = 0
         self._book_sequence: dict[str, int] = {}
-        self._unchained: set[str] = set(self.symbols)
         self._ordinals: dict[str, tuple[object, int]] = {}
+
+    def learn(self, instruments: Iterable[Instrument]) -> None:
+        """See `Parser.learn`."""
+        for one in instruments:
+            native = one.native_symbol
+            if native not in self.instruments:
+                self._unchained.add(native)
+            self.instruments[native] = one
+            self.symbols[native] = one.symbol
+            self.natives[one.symbol] = native
 
     # -- requests
 

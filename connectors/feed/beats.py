@@ -47,7 +47,7 @@ class HeartbeatWriter:
         for channel, clock in state.clocks.items():
             # Conflated quotes and books wait: a heartbeat would overtake them.
             waits = publisher.congested and channel in ("quotes", "books")
-            at = clock.tick(now, quiet=not state.live, stalled=stalled or waits)
+            at = clock.tick(now, quiet=state.quiet(channel), stalled=stalled or waits)
             if at is not None:
                 self._write(channel, at, now)
 

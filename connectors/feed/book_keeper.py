@@ -98,6 +98,10 @@ class BookKeeper:
             return True
         return False
 
+    def forget(self, symbol: str) -> None:
+        """The book is wanted no more."""
+        self._books.pop(symbol, None)
+
     def broken(self, symbol: str, cause: str, speaker: Speaker) -> None:
         """A parser found a book broken, by its checksum for example."""
         kept = self._kept(symbol)
@@ -152,12 +156,16 @@ class BookKeeper:
         async with asyncio.TaskGroup() as tasks:
             while True:
                 symbol = await self._to_mend.get()
-                tasks.create_task(self._bring(symbol, self._books[symbol]))
+                kept = self._books.get(symbol)
+                if kept is not None:
+                    tasks.create_task(self._bring(symbol, kept))
 
     async def _bring(self, symbol: str, kept: _Kept) -> None:
         settings = self._state.settings
         try:
             for delay in delays(settings.backoff_base, settings.backoff_cap):
+                if self._books.get(symbol) is not kept:
+                    return
                 if kept.sync.by_rest:
                     await self._join(symbol, kept)
                 elif kept.speaker is not None:
@@ -180,6 +188,8 @@ class BookKeeper:
             snapshot = state.venue.parse_book(body, instrument, wall_clock(), source)
         except (aiohttp.ClientError, OSError, ResponseError) as error:
             logger.warning("%s: no book of %s yet (%s)", url, symbol, error)
+            return
+        if self._books.get(symbol) is not kept:
             return
         for event in kept.sync.join(snapshot) or ():
             self._publish(kept, event)

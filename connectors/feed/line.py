@@ -14,6 +14,7 @@ from connectors.errors import BufferStuck, retry_or_fatal
 from connectors.feed.book_keeper import BookKeeper
 from connectors.feed.connection import open_connection
 from connectors.feed.group import Group
+from connectors.feed.reports import failure
 from connectors.feed.session import Session
 from connectors.feed.status import first_error, text_of
 
@@ -116,6 +117,7 @@ class Line:
                     self._group, self._books, websocket, leg, self._since
                 )
                 state.sessions.add(session)
+                self._group.join(session)
                 await session.run()
             raise AssertionError("a session ends with an error")
         except Exception as error:
@@ -152,6 +154,7 @@ class Line:
     def _tell_end(self, leg: Leg, error: BaseException) -> None:
         self._legs.discard(leg)
         self._state.tell("disconnected", cause=text_of(error), source=leg.source)
+        self._state.emit(failure(self._state.venue.name, leg.source, error))
         fatal = retry_or_fatal(error)
         if fatal is not None:
             raise fatal

@@ -1,4 +1,7 @@
-"""Records the raw frames of a venue, connection after connection, into `FrameFile`s."""
+"""Records the raw frames of a venue, connection after connection, into `FrameFile`s.
+
+Where the venue's books need a snapshot by REST (`connectors.feed.snapshots`), it is recorded too.
+"""
 
 import asyncio
 import logging
@@ -11,8 +14,11 @@ from connectors.backoff import delays
 from connectors.errors import ConfigurationError, retry_or_fatal
 from connectors.exchanges.base import Instrument, Parser, Subscription, Venue
 from connectors.feed.connection import open_connection
+from connectors.feed.fill import GapFiller
+from connectors.feed.group import split
 from connectors.feed.recording import WORDS, FrameFile
-from connectors.feed.status import wall_clock
+from connectors.feed.snapshots import Snapshots
+from connectors.feed.status import first_error, wall_clock
 from connectors.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -42,13 +48,9 @@ class Recorder:
         folder: Path,
         max_bytes: int,
     ) -> None:
-        if len(symbols) * len(channels) > venue.limits.subscriptions:
-            raise ConfigurationError(
-                f"{venue.name} takes {venue.limits.subscriptions} streams on one connection: "
-                "record fewer symbols per process"
-            )
         self.frames = 0
         self.paths: list[Path] = []
+        self._connections = 0
         self._venue = venue
         self._symbols = list(symbols)
         self._channels = list(channels)
@@ -69,6 +71,7 @@ class Recorder:
             {
                 "t": "header",
                 "exchange": venue.name,
+                "snapshots": True,
                 "config": {WORDS[channel]: self._symbols for channel in self._channels},
             },
             {"t": "http", "url": url, "data": body.decode(), "ts": wall_clock() / 1_000_000},
@@ -102,16 +105,37 @@ class Recorder:
         return url, body
 
     async def _record(self, file: FrameFile, instruments: Sequence[Instrument]) -> None:
-        waits, number = delays(self._settings.backoff_base, self._settings.backoff_cap), 0
+        """Keep as many connections as the venue's limits and addresses ask for."""
+        venue = self._venue
+        parts = split(
+            self._subscriptions, venue.limits.subscriptions, lambda one: venue.ws_url([one], "")
+        )
+        timeout = aiohttp.ClientTimeout(total=15)
+        async with aiohttp.ClientSession(timeout=timeout) as http:
+            base = self._settings.rest_base(venue.name)
+            snapshots = Snapshots(venue, instruments, GapFiller(http, venue, base, 0), base, file)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(_flush(file))
+                tasks.create_task(snapshots.run())
+                for part in parts:
+                    tasks.create_task(self._keep(file, instruments, part, snapshots))
+
+    async def _keep(
+        self,
+        file: FrameFile,
+        instruments: Sequence[Instrument],
+        part: Sequence[Subscription],
+        snapshots: Snapshots,
+    ) -> None:
+        """One connection after the other for a part of the subscriptions."""
+        waits = delays(self._settings.backoff_base, self._settings.backoff_cap)
         while True:
-            number += 1
-            conn, before = f"{self._venue.name}-{number}", self.frames
+            self._connections += 1
+            conn, before = f"{self._venue.name}-{self._connections}", self.frames
             try:
-                await self._connection(file, instruments, conn)
+                await self._connection(file, instruments, part, conn, snapshots)
             except Exception as error:
-                first = error
-                while isinstance(first, ExceptionGroup):
-                    first = first.exceptions[0]
+                first = first_error(error)
                 file.add("disconnect", conn, wall_clock(), str(first).encode())
                 if retry_or_fatal(first) is not None:
                     raise first from None
@@ -121,14 +145,20 @@ class Recorder:
             await asyncio.sleep(next(waits))
 
     async def _connection(
-        self, file: FrameFile, instruments: Sequence[Instrument], conn: str
+        self,
+        file: FrameFile,
+        instruments: Sequence[Instrument],
+        part: Sequence[Subscription],
+        conn: str,
+        snapshots: Snapshots,
     ) -> None:
         venue, settings = self._venue, self._settings
         parser = venue.parser(instruments, conn)
-        url = venue.ws_url(self._subscriptions, settings.ws_base(venue.name))
+        url = venue.ws_url(part, settings.ws_base(venue.name))
         silence = settings.silence or venue.limits.silence
         async with open_connection(url, venue.limits, settings.connect_timeout) as websocket:
             file.add("connect", conn, wall_clock(), url.encode())
+            snapshots.restart(part)
 
             async def send(frame: bytes) -> None:
                 file.add("send", conn, wall_clock(), frame)
@@ -139,20 +169,24 @@ class Recorder:
                 while True:
                     async with asyncio.timeout(silence):
                         frame = await websocket.recv(decode=False)
-                    file.add("recv", conn, wall_clock(), frame)
+                    now = wall_clock()
+                    file.add("recv", conn, now, frame)
                     self.frames += 1
-
-            async def flush() -> None:
-                while True:
-                    await asyncio.sleep(FLUSH_SECONDS)
-                    file.flush()
+                    if snapshots.open:
+                        snapshots.look(parser.parse(frame, now))
 
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(read())
-                tasks.create_task(flush())
-                for frame in parser.subscribe_frames(self._subscriptions):
+                for frame in parser.subscribe_frames(part):
                     await send(frame)
                 tasks.create_task(_keep_alive(parser, venue.limits.keepalive, send))
+
+
+async def _flush(file: FrameFile) -> None:
+    """Bring lines to the disk, for ever."""
+    while True:
+        await asyncio.sleep(FLUSH_SECONDS)
+        file.flush()
 
 
 async def _keep_alive(

@@ -2,10 +2,10 @@
 
 JSON lines, zstd-compressed: ``{"t":"header","exchange","config"}`` (``config``: symbols by channel,
 in the words ``trades``, ``ticker``, ``l2_book``, ``candles``), ``{"t":"http","url","data","ts"}``
-(the venue's listing), and per connection ``{"t":"connect"|"send"|"recv"|"disconnect","conn","ts",
-"data"}``. ``data`` is the frame's text as it travelled, ``ts`` the receipt in seconds. A frame that
-is no UTF-8 has ``b64`` in place of ``data``. Each file begins with header and listing, so it stands
-alone.
+(the venue's listing; later books by REST, where the header says ``"snapshots":true``), and per
+connection ``{"t":"connect"|"send"|"recv"|"disconnect","conn","ts","data"}``. ``data`` is the text
+as it travelled, ``ts`` the receipt in seconds. A frame that is no UTF-8 has ``b64`` in place of
+``data``. Each file begins with header and listing, so it stands alone.
 """
 
 import base64
@@ -60,6 +60,11 @@ class FrameFile:
     def _write(self, line: dict[str, object]) -> None:
         self._stream.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
 
+    def answer(self, url: str, body: bytes, ts: int) -> None:
+        """Append what REST answered; ``ts`` in µs."""
+        text = body.decode(errors="replace")
+        self._write({"t": "http", "url": url, "data": text, "ts": ts / 1_000_000})
+
     def add(self, kind: str, conn: str, ts: int, frame: bytes | None = None) -> None:
         """Append one line; ``ts`` in µs."""
         line: dict[str, object] = {"t": kind, "conn": conn, "ts": ts / 1_000_000}
@@ -111,6 +116,8 @@ class Row(Struct):
     b64: str = ""
     exchange: str = ""
     config: dict[str, list[str]] = {}
+    url: str = ""
+    snapshots: bool = False
 
 
 class RecordingFile:

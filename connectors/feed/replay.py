@@ -38,6 +38,7 @@ from connectors.exchanges.base import (
     Subscription,
     Venue,
 )
+from connectors.feed.books import BookSync
 from connectors.feed.heartbeat import HeartbeatClock
 from connectors.feed.recent import RecentTracker
 from connectors.feed.recording import WORDS, Line, Reading, RecordingFile, Row, line_of
@@ -89,6 +90,10 @@ class Replay:
         self._reports = RateLimit()
         self._next_beat: int | None = None
         self._began: tuple[float, int] | None = None
+        self._carriers: dict[str, str] = {}
+        """Connection of each book's last update."""
+        self._books: dict[str, BookSync] = {}
+        """Of venues whose books need a snapshot by REST, where the recording has it."""
 
     async def play(self, files: Sequence[Path]) -> Counts:
         """Play all frames. ConfigurationError where a file lacks its header or listing."""
@@ -99,7 +104,11 @@ class Replay:
                 if row.t == "header":
                     header = row
                 elif row.t == "http":
-                    self._listing(row, header)
+                    if not self._instruments:
+                        self._listing(row, header)
+                    elif self._books:
+                        await self._reach(line_of(row).ts)
+                        self._snapshot(row)
                 else:
                     if not self._instruments:
                         raise ConfigurationError(f"{path}: no listing of its symbols comes first")
@@ -108,8 +117,6 @@ class Replay:
 
     def _listing(self, row: Row, header: Row) -> None:
         """The first answer that lists the header's symbols gives the instruments."""
-        if self._instruments:
-            return
         symbols = list(dict.fromkeys(symbol for each in header.config.values() for symbol in each))
         try:
             self._instruments = self._venue.parse_instruments(row.data.encode(), symbols)
@@ -120,6 +127,26 @@ class Replay:
             for channel, word in WORDS.items()
             for symbol in header.config.get(word, ())
         ]
+        if header.snapshots:
+            for one in self._instruments:
+                if self._venue.book_request(one, "") is not None:
+                    self._books.setdefault(one.symbol, BookSync(by_rest=True))
+
+    def _snapshot(self, row: Row) -> None:
+        """Join a book by REST with the updates around it."""
+        for one in self._instruments:
+            sync, path = self._books.get(one.symbol), self._venue.book_request(one, "")
+            if sync is None or path is None or not row.url.endswith(path):
+                continue
+            line, source = line_of(row), f"{self._venue.name}-rest"
+            try:
+                book = self._venue.parse_book(line.data, one, line.ts, source)
+            except ResponseError:
+                self.counts.dead_letters += 1
+                return
+            for event in () if sync.live else sync.join(book) or ():
+                self._count(event)
+            return
 
     async def _line(self, line: Line) -> None:
         await self._reach(line.ts)
@@ -128,6 +155,9 @@ class Replay:
             self._tell(line, "connected", line.data.decode(errors="replace"))
         elif line.kind == "disconnect":
             self._parsers.pop(line.conn, None)
+            for symbol, sync in self._books.items():
+                if self._carriers.get(symbol) == line.conn:
+                    sync.reset()
             self._tell(line, "disconnected", line.data.decode(errors="replace"))
         elif line.kind == "recv":
             self.counts.frames += 1
@@ -176,13 +206,10 @@ class Replay:
     def _publish(self, item: Item, line: Line) -> None:
         if isinstance(item, Trade) and not self._is_new(item):
             self.counts.duplicates += 1
+        elif isinstance(item, BookUpdate) and item.symbol in self._books:
+            self._book(item, self._books[item.symbol], line)
         elif isinstance(item, (Trade, Quote, BookUpdate, Candle)):
-            kind = str(item.__struct_config__.tag)
-            clock = self._clocks.get(topics.TOPIC_OF_EVENT[kind].name)
-            if clock is not None:
-                clock.event(item.ts_event)
-            self._publisher.event(item, kind)
-            self.counts.events[kind] = self.counts.events.get(kind, 0) + 1
+            self._count(item)
         elif isinstance(item, DeadLetter):
             self.counts.dead_letters += 1
             source = f"{line.conn}-replay"
@@ -193,6 +220,24 @@ class Replay:
                 self._tell(line, "dead_letter", f"{item.reason}: {item.detail}")
         elif isinstance(item, SequenceGap):
             self._tell(line, "resync", f"frames {item.from_id}..{item.to_id} never came")
+
+    def _book(self, update: BookUpdate, sync: BookSync, line: Line) -> None:
+        """Publish an update that continues its book; others wait for a snapshot."""
+        self._carriers[update.symbol] = line.conn
+        event = sync.take(update)
+        if event is not None:
+            self._count(event)
+        if sync.broken is not None:
+            cause, sync.broken = sync.broken.cause, None
+            self._tell(line, "resync", f"{update.symbol}: {cause}")
+
+    def _count(self, event: Trade | Quote | BookUpdate | Candle) -> None:
+        kind = str(event.__struct_config__.tag)
+        clock = self._clocks.get(topics.TOPIC_OF_EVENT[kind].name)
+        if clock is not None:
+            clock.event(event.ts_event)
+        self._publisher.event(event, kind)
+        self.counts.events[kind] = self.counts.events.get(kind, 0) + 1
 
     def _is_new(self, trade: Trade) -> bool:
         tracker = self._trackers.get(trade.symbol)

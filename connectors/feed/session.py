@@ -8,6 +8,7 @@ never held: nobody can bring old ones.
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -20,6 +21,7 @@ from connectors.exchanges.base import (
     BookBroken,
     Control,
     DeadLetter,
+    Instrument,
     Item,
     ReconnectRequest,
     SequenceGap,
@@ -92,17 +94,28 @@ class Session:
         self._stats = state.stats
         self._streams = state.streams
         self._trade_clock = state.clocks["trades"]
+        self._gone = state.gone
+        self._asked: set[Subscription] = set()
+        self._doubtful: set[Subscription] = set()
+        """Refused, perhaps because of another one on the same request: settled elsewhere."""
+        self._active: frozenset[Subscription] = frozenset()
         self._confirmed = asyncio.Event()
+        """All that is asked for is confirmed, nothing is doubtful; or the connection has ended."""
+        self._ended = False
         self._live_since: float | None = None
         self._end: ConnectorError | None = None
 
     async def run(self) -> None:
         """Subscribe and read until the connection ends."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._read())
-            tasks.create_task(self._go_live())
-            tasks.create_task(self._watch())
-            tasks.create_task(self._keep_alive())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._read())
+                tasks.create_task(self._go_live())
+                tasks.create_task(self._watch())
+                tasks.create_task(self._keep_alive())
+        finally:
+            self._ended = True
+            self._confirmed.set()
 
     @property
     def received_data(self) -> bool:
@@ -150,10 +163,12 @@ class Session:
             self._group.hold(item)
             return ts_recv - item.ts_event
         if isinstance(item, Quote):
-            self._state.publish_latest(item)
+            if not (self._gone and ("quotes", item.symbol) in self._gone):
+                self._state.publish_latest(item)
             return ts_recv - item.ts_event
         if isinstance(item, BookUpdate):
-            self._books.take(item, self)
+            if not (self._gone and ("books", item.symbol) in self._gone):
+                self._books.take(item, self)
             return ts_recv - item.ts_event
         if isinstance(item, Candle):
             return self._publish_candle(item)
@@ -176,18 +191,36 @@ class Session:
     def _control(self, item: Control) -> None:
         self._controls += 1
         if isinstance(item, Subscribed):
-            if item.active >= self._group.wanted:
-                self._confirmed.set()
+            self._active = item.active
+            self._check()
         elif isinstance(item, VenueError):
-            self._end = VenueRefused(f"{item.code} {item.message}".strip())
+            self._refused(item)
         elif isinstance(item, ReconnectRequest):
             self._renew(item.message)
         elif isinstance(item, BookBroken):
-            self._books.broken(item.symbol, item.cause, self)
+            if ("books", item.symbol) not in self._gone:
+                self._books.broken(item.symbol, item.cause, self)
         elif isinstance(item, SequenceGap):
             # Trades show by their own ids what is missing; books break their chain.
             cause = f"frames {item.from_id}..{item.to_id} of the connection never came"
             self._state.tell("resync", cause=cause, source=self.source)
+
+    def _check(self) -> None:
+        if not self._doubtful and self._asked <= self._active:
+            self._confirmed.set()
+
+    def _refused(self, error: VenueError) -> None:
+        """What the venue names ends alone; an error that names nothing ends the connection."""
+        text = f"{error.code} {error.message}".strip()
+        if not error.rejected:
+            self._end = VenueRefused(text)
+            return
+        named = [one for one in error.rejected if one in self._asked]
+        logger.warning("%s: refused: %s", self.source, text)
+        if named:
+            self._asked.difference_update(named)
+            self._doubtful.update(self._group.refuse(self, named, text))
+            self._check()
 
     def _renew(self, cause: str) -> None:
         """Ask to be replaced; this connection is read until the other one is live."""
@@ -199,22 +232,54 @@ class Session:
     async def _go_live(self) -> None:
         """Subscribe, wait for the confirmation, join the group."""
         state, group = self._state, self._group
-        await self._sender.send(*self._parser.subscribe_frames(group.subscriptions))
-        if not state.venue.confirms:
-            self._confirmed.set()
         try:
-            async with asyncio.timeout(state.settings.confirm_timeout):
-                await self._confirmed.wait()
-        except TimeoutError:
-            raise VenueRefused(
-                f"subscriptions not confirmed within {state.settings.confirm_timeout:g} s"
-            ) from None
+            await self.subscribe(group.subscriptions)
+        except TimeoutError as error:
+            raise VenueRefused(str(error)) from None
         seconds = time.monotonic() - self._since
         cause = f"{len(group.subscriptions)} streams"
         state.tell("subscribed", seconds=seconds, cause=cause, source=self.source)
         await group.go_live(self)
         self._live_since = time.monotonic()
         logger.info("%s: live after %.1f s", self.source, self._live_since - self._since)
+
+    async def subscribe(
+        self, subscriptions: Sequence[Subscription], instruments: Sequence[Instrument] = ()
+    ) -> bool:
+        """Ask for more and wait; see `connectors.feed.group.Member`."""
+        state = self._state
+        self._parser.learn(instruments)
+        await self.ask(subscriptions)
+        try:
+            async with asyncio.timeout(state.settings.confirm_timeout):
+                await self._confirmed.wait()
+        except TimeoutError:
+            seconds = state.settings.confirm_timeout
+            raise TimeoutError(f"subscriptions not confirmed within {seconds:g} s") from None
+        return not self._ended
+
+    async def ask(self, subscriptions: Sequence[Subscription]) -> None:
+        """Ask for more; see `connectors.feed.group.Member`."""
+        new = [one for one in subscriptions if one not in self._asked]
+        if new:
+            self._asked.update(new)
+            self._doubtful.difference_update(new)
+            self._confirmed.clear()
+            with suppress(ConnectionClosed):  # the reader tells of the end
+                await self._sender.send(*self._parser.subscribe_frames(new))
+            if not self._state.venue.confirms:
+                self._active |= frozenset(new)
+        self._check()
+
+    async def unsubscribe(self, subscriptions: Sequence[Subscription]) -> None:
+        """Ask for less; see `connectors.feed.group.Member`."""
+        asked = [one for one in subscriptions if one in self._asked]
+        self._asked.difference_update(asked)
+        self._doubtful.difference_update(subscriptions)
+        if asked:
+            with suppress(ConnectionClosed):
+                await self._sender.send(*self._parser.unsubscribe_frames(asked))
+        self._check()
 
     async def resubscribe_book(self, symbol: str) -> None:
         """Ask for the book's snapshot once more; other streams flow on."""

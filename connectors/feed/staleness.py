@@ -43,6 +43,12 @@ class StalenessMonitor:
         """Begin (again) to expect events: after each subscribe. Learned pauses stay."""
         self._last[stream] = now
 
+    def forget(self, stream: Stream) -> None:
+        """Expect nothing of it any more."""
+        self._last.pop(stream, None)
+        self._longest.pop(stream, None)
+        self._stale.discard(stream)
+
     def seen(self, stream: Stream, when: float) -> Change | None:
         """Note the time of the latest event, seconds; gives the recovery if it was stale."""
         pause = when - self._last.get(stream, when)

@@ -31,13 +31,29 @@ CHECK = 0.5
 HAND_OVER = 2.0
 """Seconds that a new owner waits before it reads the log: longer than `CHECK` and a round trip."""
 STATEMENT_TIMEOUT = 1.0
-"""Seconds after which a database that does not answer counts as lost: less than `HAND_OVER`."""
+"""Seconds after which a database that does not answer counts as lost."""
+LAST_FLUSH = 0.5
+"""Seconds that an owner that has lost the lock has for what is under way to Kafka: the lock may be
+another's since `CHECK` + `STATEMENT_TIMEOUT`, and all three end within `HAND_OVER`. What is left
+then is not sent: the new owner does not find it in the log and asks REST for it."""
 
 
 def lock_key(topic_prefix: str, exchange: str, shard: int) -> int:
     """Second half of the lock's key: one per partition and prefix, 32 bits, signed."""
     value = zlib.crc32(f"{topic_prefix}|{exchange}|{shard}".encode())
     return value - (1 << 32) if value >= 1 << 31 else value
+
+
+class Stop(asyncio.Event):
+    """Ends a feed; set by `at_once` where another process may publish soon."""
+
+    patience: float | None = None
+    """Most seconds for what is under way to Kafka; None: what the settings say."""
+
+    def at_once(self, patience: float) -> None:
+        """Set it, with little time."""
+        self.patience = patience
+        self.set()
 
 
 class OwnershipLost(Exception):
@@ -130,7 +146,8 @@ async def run_as_owner(
     """Run ``work`` whenever the lock is ours, until ``stop`` is set; gives the sum of its results.
 
     ``work`` begins by reading the tail of the log, so it goes on where the former owner ended.
-    Where the lock is lost its event is set: it ends cleanly and the process stands by again.
+    Where the lock is lost its event, a `Stop`, is set: it publishes nothing any more, ends, and the
+    process stands by again.
     """
     total = 0
     while not stop.is_set():
@@ -152,7 +169,7 @@ async def _owned(
     work: Callable[[asyncio.Event], Coroutine[Any, Any, int]],
     stop: asyncio.Event,
 ) -> int:
-    ending = asyncio.Event()
+    ending = Stop()
     task = asyncio.create_task(work(ending))
     watch = asyncio.create_task(ownership.watch())
     stopped = asyncio.create_task(stop.wait())
@@ -160,6 +177,7 @@ async def _owned(
         await asyncio.wait({task, watch, stopped}, return_when=asyncio.FIRST_COMPLETED)
         if watch.done():
             logger.warning("the partition is lost: %s", watch.exception())
+            ending.at_once(LAST_FLUSH)
         ending.set()
         return await task
     finally:

@@ -1,6 +1,6 @@
 """What a feed knows beyond one connection."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from connectors.events import BookUpdate, Quote, StatusKind, Trade
@@ -23,6 +23,7 @@ class Coverage(Protocol):
     """A group of subscriptions; ``live`` names the connections that carry it."""
 
     live: list[Any]
+    subscriptions: list[Subscription]
 
 
 class Counted(Protocol):
@@ -70,8 +71,8 @@ class FeedState:
     Args:
         venue: The protocol.
         settings: Bounds and times.
-        instruments: What is subscribed.
-        channels: Of those the venue has.
+        instruments: Of all symbols in ``subscriptions``.
+        subscriptions: What is wanted at first; `add` and `drop` change it.
         publisher: Where events go.
         stats: Counters.
         filler: REST access to missing trades.
@@ -83,7 +84,7 @@ class FeedState:
         venue: Venue,
         settings: Settings,
         instruments: Sequence[Instrument],
-        channels: Sequence[str],
+        subscriptions: Sequence[Subscription],
         publisher: Publisher,
         stats: FeedStats,
         filler: GapFiller,
@@ -95,17 +96,13 @@ class FeedState:
         self.publisher = publisher
         self.stats = stats
         self.filler = filler
-        self.subscriptions = [
-            Subscription(channel, i.symbol)  # type: ignore[arg-type]
-            for channel in channels
-            for i in instruments
-        ]
-        self.streams = {
-            i.symbol: Stream(
-                i, publisher.key(i.symbol), trackers.get(i.symbol) or new_tracker(venue.numbering)
-            )
-            for i in instruments
-        }
+        self.subscriptions = list(subscriptions)
+        self.gone: set[tuple[str, str]] = set()
+        """Channel and symbol of what was dropped: frames on their way may still bring it."""
+        self._trackers = trackers
+        self.streams: dict[str, Stream] = {}
+        for instrument in instruments:
+            self._stream(instrument)
         self.clocks = {
             channel: HeartbeatClock(settings.heartbeat_margin, settings.replay_speed)
             for channel in CLOCKED_CHANNELS
@@ -120,7 +117,43 @@ class FeedState:
         """Frames of connections that have ended."""
         self.source = f"{venue.name}-0"
         self.rest_base = settings.rest_base(venue.name)
+        self.emit: Callable[[Any], None] = lambda status: publisher.event(status, "status")
+        """Takes status events, and errors as `EngineEvent`; see `connectors.feed.reports`."""
         self._dead_reports = RateLimit()
+
+    def _stream(self, instrument: Instrument) -> Stream:
+        """The symbol's stream; a new one goes on where the log's tail says it ended."""
+        stream = self.streams.get(instrument.symbol)
+        if stream is None:
+            symbol = instrument.symbol
+            tracker = self._trackers.get(symbol) or new_tracker(self.venue.numbering)
+            stream = Stream(instrument, self.publisher.key(symbol), tracker)
+            self.streams[symbol] = stream
+        return stream
+
+    def add(self, instrument: Instrument, subscriptions: Sequence[Subscription]) -> None:
+        """Want more of a symbol; what was known of it before counts again."""
+        self._stream(instrument)
+        if instrument not in self.instruments:
+            self.instruments.append(instrument)
+        self.subscriptions += subscriptions
+        self.gone.difference_update(subscriptions)
+
+    def drop(self, subscriptions: Sequence[Subscription]) -> None:
+        """Want less: nothing of it is published from now on, and what is missing is told.
+
+        The stream is kept: its ids stay in the heartbeats, so that whoever adds the symbol again
+        goes on where it ended.
+        """
+        self.subscriptions = [one for one in self.subscriptions if one not in subscriptions]
+        self.gone.update(subscriptions)
+        for channel, symbol in subscriptions:
+            self.staleness.forget((channel, symbol))
+            stream = self.streams[symbol]
+            if channel == "trades":
+                stream.holding, stream.held = True, []
+                for hole in stream.tracker.untold():
+                    self.tell_gaps(stream, hole.low, hole.high, "unsubscribed before it was filled")
 
     def total_events(self) -> int:
         """Market events taken since the start, all streams."""
@@ -130,6 +163,15 @@ class FeedState:
         """A connection was added to a group or has left one."""
         self.live = bool(self.groups) and all(group.live for group in self.groups)
         self.stats.connected = int(self.live)
+
+    def quiet(self, channel: str) -> bool:
+        """Whether heartbeats of a channel must stop: a connection of it is not live, or none is."""
+        carriers = [
+            group
+            for group in self.groups
+            if any(one.channel == channel for one in group.subscriptions)
+        ]
+        return not carriers or not all(group.live for group in carriers)
 
     def refresh_stats(self) -> None:
         """Bring the counters that the hot path keeps per symbol into ``stats``."""
@@ -170,10 +212,12 @@ class FeedState:
             to_id=to_id,
             seconds=seconds,
         )
-        self.publisher.event(event, "status")
+        self.emit(event)
 
     def publish_trade(self, trade: Trade) -> None:
         """Publish a trade unless it was published before."""
+        if self.gone and ("trades", trade.symbol) in self.gone:
+            return
         stream = self.streams[trade.symbol]
         when = trade.ts_event
         if not stream.tracker.accept(trade.trade_seq, when):
@@ -229,8 +273,9 @@ class FeedState:
 
     def open_gaps(self, cause: str) -> None:
         """Say for each symbol that trades from the next id on are missing, end unknown."""
+        wanted = {one.symbol for one in self.subscriptions if one.channel == "trades"}
         for stream in self.streams.values():
-            first = stream.tracker.next
+            first = stream.tracker.next if stream.symbol in wanted else None
             if first is not None and stream.open_gap is None:
                 stream.open_gap = first
                 self.stats.gaps += 1

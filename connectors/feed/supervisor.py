@@ -3,20 +3,24 @@
 import asyncio
 import logging
 from collections.abc import Coroutine, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import aiohttp
 
 from connectors.backoff import Pace, delays
-from connectors.errors import ConfigurationError, ProducerFailed, retry_or_fatal
-from connectors.exchanges.base import Instrument, ResponseError, Venue
+from connectors.errors import ConfigurationError, ProducerFailed, VenueRefused
+from connectors.exchanges.base import Channel, Instrument, Subscription, Venue
 from connectors.feed.beats import HeartbeatWriter
 from connectors.feed.book_keeper import BookKeeper
+from connectors.feed.changes import Connections
+from connectors.feed.control import Control, announced
 from connectors.feed.fill import GapFiller
-from connectors.feed.group import Group, split
-from connectors.feed.line import Line
+from connectors.feed.listing import look_up
 from connectors.feed.repair import watch
+from connectors.feed.reports import Reports, open_reporter
 from connectors.feed.session import new_source
+from connectors.feed.standby import Stop
 from connectors.feed.state import FeedState
 from connectors.feed.status import first_error
 from connectors.feed.tail import read_trackers
@@ -25,6 +29,7 @@ from connectors.kafka.publisher import Publisher
 from connectors.kafka.topics import TOPICS
 from connectors.metrics import FeedStats, serve_metrics
 from connectors.settings import Settings
+from connectors.symbols import nearest
 
 T = TypeVar("T")
 
@@ -50,20 +55,26 @@ class Feed:
         channels: Sequence[str],
         settings: Settings,
     ) -> None:
-        unknown = [channel for channel in channels if channel not in venue.channels]
-        if unknown:
+        known: list[Channel] = [name for name in venue.channels if name in channels]
+        if len(known) < len(channels):
+            unknown = ", ".join(
+                f"{name}{nearest(name, venue.channels)}" for name in channels if name not in known
+            )
             raise ConfigurationError(
-                f"--channels: {venue.name} has no {', '.join(unknown)}; "
+                f"--channels: {venue.name} has no {unknown}; "
                 f"it has {', '.join(sorted(venue.channels))}"
             )
         self.stats = FeedStats(venue.name)
         self.state: FeedState | None = None
         self._venue = venue
         self._symbols = list(symbols)
-        self._channels = list(channels)
+        self._channels = sorted(known)
+        self.lines: Connections | None = None
+        """While it runs: what may be changed."""
+        self._port: int | None = None
+        self._announced: Path | None = None
         self._settings = settings
         self._connections = 0
-        self._places = 1
         self._connect_pace = connect_pace(venue.limits.connects_per_minute)
 
     async def run(self, stop: asyncio.Event) -> int:
@@ -81,22 +92,47 @@ class Feed:
             instruments = await _until(stop, self._instruments(filler))
             if instruments is None:
                 return 0
-            left = 0
-            ended = False
-            while not ended:
-                state = await self._open(instruments, filler)
-                try:
-                    await _until(stop, self._run_tasks(state))
-                    ended = True
-                except ProducerFailed as error:
-                    # What the log has tells the next producer where to go on; REST brings
-                    # what this one could not deliver.
-                    logger.error("Kafka client failed (%s): a new one takes over", error)
-                finally:
-                    left += await self._close(state)
-            return left
+            wanted = [Subscription(c, one.symbol) for c in self._channels for one in instruments]
+            self._reports = Reports(self.stats, open_reporter(settings, self._venue.name))
+            try:
+                return await self._publish(stop, instruments, wanted, filler)
+            finally:
+                if self._announced is not None:
+                    self._announced.unlink(missing_ok=True)
+                await self._reports.close()
 
-    async def _open(self, instruments: list[Instrument], filler: GapFiller) -> FeedState:
+    async def _publish(
+        self,
+        stop: asyncio.Event,
+        instruments: list[Instrument],
+        subscriptions: list[Subscription],
+        filler: GapFiller,
+    ) -> int:
+        """Run with one Kafka client after the other; gives how many records were left."""
+        left = 0
+        ended = False
+        while not ended:
+            state = await self._open(instruments, subscriptions, filler)
+            cut = asyncio.create_task(_cut(stop, state.publisher))
+            try:
+                await _until(stop, self._run_tasks(state))
+                ended = True
+            except ProducerFailed as error:
+                # What the log has tells the next producer where to go on; REST brings
+                # what this one could not deliver.
+                logger.error("Kafka client failed (%s): a new one takes over", error)
+            finally:
+                instruments, subscriptions = state.instruments, state.subscriptions
+                await _finished(cut, stop)
+                left += await self._close(state)
+        return left
+
+    async def _open(
+        self,
+        instruments: list[Instrument],
+        subscriptions: list[Subscription],
+        filler: GapFiller,
+    ) -> FeedState:
         """Kafka's side: producer, publisher, and what a former process had published."""
         settings = self._settings
         names = [settings.topic(topic.name) for topic in TOPICS]
@@ -113,17 +149,23 @@ class Feed:
             self._venue,
             settings,
             instruments,
-            self._channels,
+            subscriptions,
             publisher,
             self.stats,
             filler,
             trackers,
         )
         if self.state is None:
-            port = serve_metrics(self.stats, settings.metrics_port, self._refresh)
-            if port is not None:
-                logger.info("metrics: http://127.0.0.1:%d/metrics", port)
+            control = Control(self._venue.name, lambda: self.lines, asyncio.get_running_loop())
+            self._port = serve_metrics(
+                self.stats, settings.metrics_port, self._refresh, {"/subscriptions": control}
+            )
+            if self._port is not None:
+                logger.info("metrics: http://127.0.0.1:%d/metrics", self._port)
+        if self._port is not None:
+            self._announced = announced(settings, self._venue.name, self._port)
         self.state = state
+        state.emit = self._reports.attach(publisher)
         self._books = BookKeeper(state)
         return state
 
@@ -133,58 +175,44 @@ class Feed:
 
     async def _instruments(self, filler: GapFiller) -> list[Instrument]:
         """What the venue lists, asked until it answers."""
-        venue, symbols = self._venue, self._symbols
-        try:
-            url = venue.instruments_request(symbols, self._settings.rest_base(venue.name))
-        except ValueError as error:
-            raise ConfigurationError(f"--symbols: {error}") from error
+        venue, base = self._venue, self._settings.rest_base(self._venue.name)
         for delay in delays(self._settings.backoff_base, self._settings.backoff_cap):
             try:
-                return venue.parse_instruments(await filler.get(url), symbols)
-            except ResponseError as error:
+                return await look_up(venue, self._symbols, filler, base)
+            except ConfigurationError as error:
                 raise ConfigurationError(f"--symbols: {error}") from error
-            except (aiohttp.ClientError, OSError) as error:
-                if retry_or_fatal(error) is not None:
-                    raise ConfigurationError(
-                        f"{venue.name} refused the symbols {', '.join(symbols)} ({error}): "
-                        "check --symbols"
-                    ) from error
-                logger.warning("%s: no instruments yet (%s), next try in %.1f s", url, error, delay)
+            except VenueRefused as error:
+                logger.warning("no instruments yet (%s), next try in %.1f s", error, delay)
                 await asyncio.sleep(delay)
         raise AssertionError("delays never end")
 
     async def _run_tasks(self, state: FeedState) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(state.publisher.run())
-            tasks.create_task(HeartbeatWriter(state).run())
-            tasks.create_task(self._books.run())
-            tasks.create_task(watch(state))
-            for line in self._lines(state):
-                tasks.create_task(line.run())
-
-    def _lines(self, state: FeedState) -> list[Line]:
-        """The places for connections: subscriptions split by the venue's limit, times copies."""
-        limit = self._venue.limits.subscriptions
-        groups = [Group(state, part) for part in split(state.subscriptions, limit)]
-        state.groups = list(groups)
-        copies = self._settings.connections
-        self._places = len(groups) * copies
-        return [
-            Line(group, self._books, self._connect_pace, self._next_source)
-            for group in groups
-            for _ in range(copies)
-        ]
+        pace, copies = self._connect_pace, self._settings.connections
+        self.lines = Connections(
+            state, self._books, pace, self._next_source, copies, self._channels
+        )
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(state.publisher.run())
+                tasks.create_task(HeartbeatWriter(state).run())
+                tasks.create_task(self._books.run())
+                tasks.create_task(watch(state))
+                tasks.create_task(self.lines.run())
+        finally:
+            self.lines = None
 
     def _next_source(self) -> str:
         """Id of the next connection."""
         self._connections += 1
-        self.stats.reconnects = max(0, self._connections - self._places)
+        places = 1 if self.lines is None else self.lines.places
+        self.stats.reconnects = max(0, self._connections - places)
         return new_source(self._venue.name, self._connections)
 
     async def _close(self, state: FeedState) -> int:
         state.live = False
         self.stats.connected = 0
         state.tell("disconnected", cause="the connector ends")
+        await self._reports.drained()
         HeartbeatWriter(state).write_last()
         left = await state.publisher.close(self._settings.flush_timeout)
         state.refresh_stats()
@@ -192,6 +220,20 @@ class Feed:
         counted = " ".join(f"{name}={getattr(self.stats, name)}" for name in names.split())
         logger.info("%s: ended %s dead_letters=%s", state.source, counted, self.stats.dead_letters)
         return left
+
+
+async def _cut(stop: asyncio.Event, publisher: Publisher) -> None:
+    """Where the partition is another's soon, publish no more, before sockets are closed slowly."""
+    await stop.wait()
+    if isinstance(stop, Stop) and stop.patience is not None:
+        await publisher.cut(stop.patience)
+
+
+async def _finished(cut: asyncio.Task[None], stop: asyncio.Event) -> None:
+    """Wait for `_cut` where it is under way."""
+    if not stop.is_set():
+        cut.cancel()
+    await asyncio.gather(cut, return_exceptions=True)
 
 
 def connect_pace(per_minute: float) -> Pace:

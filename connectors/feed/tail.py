@@ -13,11 +13,10 @@ import msgspec
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
-from connectors.errors import BrokerUnreachable
 from connectors.exchanges.base import Numbering
 from connectors.feed.recent import RecentTracker, restore_recent
 from connectors.feed.sequence import SequenceTracker, restore
-from connectors.kafka.security import kafka_python_security
+from connectors.kafka.security import kafka_python_security, unreachable
 from connectors.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -68,17 +67,17 @@ def read_trackers(
     Raises:
         BrokerUnreachable: Where Kafka does not answer.
     """
-    bootstrap = settings.kafka_bootstrap_servers
+    bootstrap, security = settings.kafka_bootstrap_servers, kafka_python_security(settings)
     try:
         consumer = KafkaConsumer(
             bootstrap_servers=bootstrap,
-            **kafka_python_security(settings),
+            **security,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             bootstrap_timeout_ms=10_000,
         )
     except (KafkaError, OSError) as error:
-        raise BrokerUnreachable(bootstrap, error) from error
+        raise unreachable(bootstrap, error) from error
     try:
         where = TopicPartition(topic, partition)
         consumer.assign([where])
@@ -92,7 +91,7 @@ def read_trackers(
                 break
             size *= 4
     except KafkaError as error:
-        raise BrokerUnreachable(bootstrap, error) from error
+        raise unreachable(bootstrap, error) from error
     finally:
         consumer.close()
     return restored(found, numbering)

@@ -7,7 +7,7 @@ from typing import Any
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from connectors.errors import BrokerUnreachable
+from connectors.kafka.security import check_access, unreachable
 from connectors.kafka.topics import TOPICS, Topic
 
 logger = logging.getLogger(__name__)
@@ -32,21 +32,23 @@ def ensure_topics(
 
     Raises:
         BrokerUnreachable: Where no broker answers within 5 s.
+        ConfigurationError: Where it refuses our login, or we its certificate.
     """
+    check_access(bootstrap, security)
     wanted = {prefix + topic.name: topic for topic in topics}
     try:
         admin = KafkaAdminClient(
             bootstrap_servers=bootstrap, bootstrap_timeout_ms=5_000, **(security or {})
         )
     except (KafkaError, OSError) as error:
-        raise BrokerUnreachable(bootstrap, error) from error
+        raise unreachable(bootstrap, error) from error
     try:
         existing = set(admin.list_topics())
         changed = _create(admin, {n: t for n, t in wanted.items() if n not in existing})
         changed += _grow(admin, {n: t for n, t in wanted.items() if n in existing})
         return changed
     except KafkaError as error:
-        raise BrokerUnreachable(bootstrap, error) from error
+        raise unreachable(bootstrap, error) from error
     finally:
         admin.close()
 

@@ -13,7 +13,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -92,6 +92,7 @@ class Bridge:
         topics: Which of them, without prefix; ``analytics.*`` stands for all models. Default:
             everything.
         reset: Where a group without a position begins.
+        security: Of `connectors.kafka.security.kafka_python_security`; None: a plaintext listener.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class Bridge:
         prefix: str = "",
         topics: Sequence[str] = (),
         reset: str = "latest",
+        security: Mapping[str, Any] | None = None,
     ) -> None:
         self.published = 0
         self.refused = 0
@@ -111,6 +113,7 @@ class Bridge:
         self._pending: list[Future[Any]] = []
         self._consumer = KafkaConsumer(
             bootstrap_servers=bootstrap,
+            **(security or {}),
             group_id=f"{prefix}{GROUP}",
             auto_offset_reset=reset,
             enable_auto_commit=False,

@@ -71,6 +71,8 @@ class EventBus:
             Default: the broker of the settings.
         group: Shares events with other members; None: this bus alone gets all of them.
         max_workers: Threads that run handlers.
+        security: Of `connectors.kafka.security.kafka_python_security`, with an address; None: a
+            plaintext listener.
         topic_prefix: Put before the names of Kafka's topics.
         retry: For subscriptions that name none.
         max_inline: Bytes of data above which they travel by reference.
@@ -90,9 +92,10 @@ class EventBus:
         retry: Retry = Retry(),  # noqa: B008
         max_inline: int = MAX_INLINE,
         max_pending: int = 500,
+        security: Mapping[str, Any] | None = None,
     ) -> None:
         self._own = not hasattr(transport, "send")
-        self._transport = _open(transport, topic_prefix)
+        self._transport = _open(transport, topic_prefix, security)
         self.group = group
         self._retry = retry
         self._max_inline = max_inline
@@ -341,16 +344,20 @@ class EventBus:
         future.add_done_callback(told)
 
 
-def _open(transport: Transport | str | None, prefix: str) -> Transport:
+def _open(
+    transport: Transport | str | None, prefix: str, security: Mapping[str, Any] | None
+) -> Transport:
     if transport is not None and not isinstance(transport, str):
         return transport
     from connectors.kafka.bus_kafka import KafkaTransport
+    from connectors.kafka.security import kafka_python_security
     from connectors.settings import load_settings
 
     if transport is None:
         settings = load_settings()
-        return KafkaTransport(settings.kafka_bootstrap_servers, settings.topic_prefix)
-    return KafkaTransport(transport, prefix)
+        transport, prefix = settings.kafka_bootstrap_servers, settings.topic_prefix
+        security = kafka_python_security(settings)
+    return KafkaTransport(transport, prefix, security=security)
 
 
 def _type(name: EventType | str) -> EventType:

@@ -12,9 +12,10 @@ from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, Topic
 from kafka.errors import KafkaError, KafkaTimeoutError
 from kafka.structs import OffsetAndMetadata
 
-from connectors.errors import BrokerUnreachable
+from connectors.errors import ConnectorError
 from connectors.kafka.admin import ensure_topics
 from connectors.kafka.bus_transport import Headers, Partition, Place, Record
+from connectors.kafka.security import unreachable
 from connectors.kafka.topics import BUS_TOPICS, LARGEST_RECORD
 
 logger = logging.getLogger(__name__)
@@ -33,9 +34,11 @@ class KafkaTransport:
         prefix: Put before the name of every topic.
         linger_ms: How long the producer waits for more records to send together.
         consumer: Further settings of kafka-python's consumer, for example session times.
+        security: Of `connectors.kafka.security.kafka_python_security`; None: a plaintext listener.
 
     Raises:
         BrokerUnreachable: Where no broker answers.
+        ConfigurationError: Where it refuses our login, or we its certificate.
     """
 
     def __init__(
@@ -44,20 +47,23 @@ class KafkaTransport:
         prefix: str = "",
         linger_ms: int = 5,
         consumer: Mapping[str, Any] | None = None,
+        security: Mapping[str, Any] | None = None,
     ) -> None:
         self._bootstrap = bootstrap
+        self._security = dict(security or {})
         self._prefix = prefix
         self._linger_ms = linger_ms
         self._consumer = dict(consumer or {})
         self._room = threading.BoundedSemaphore(MAX_IN_FLIGHT)
         self._lock = threading.Lock()
-        ensure_topics(bootstrap, prefix, BUS_TOPICS)
+        ensure_topics(bootstrap, prefix, BUS_TOPICS, self._security)
         self._producer = self._open()
 
     def _open(self) -> KafkaProducer:
         try:
             return KafkaProducer(
                 bootstrap_servers=self._bootstrap,
+                **self._security,
                 enable_idempotence=True,
                 acks="all",
                 compression_type="lz4",
@@ -70,7 +76,7 @@ class KafkaTransport:
                 metrics_enabled=False,
             )
         except (KafkaError, OSError) as error:
-            raise BrokerUnreachable(self._bootstrap, error) from error
+            raise unreachable(self._bootstrap, error) from error
 
     def send(self, topic: str, key: bytes | None, value: bytes, headers: Headers) -> Future[Place]:
         """Write a record; waits while `MAX_IN_FLIGHT` others wait for Kafka's answer."""
@@ -87,7 +93,7 @@ class KafkaTransport:
 
         try:
             sent = self._working_producer().send(self._prefix + topic, value, key, headers)
-        except (KafkaError, BrokerUnreachable) as error:
+        except (KafkaError, ConnectorError) as error:
             refused(error)
             return future
         sent.add_callback(taken)
@@ -109,6 +115,7 @@ class KafkaTransport:
             consumer = KafkaConsumer(
                 **{
                     "bootstrap_servers": self._bootstrap,
+                    **self._security,
                     # As the topics: a demo's members are none of the real group's.
                     "group_id": None if group is None else self._prefix + group,
                     "enable_auto_commit": False,
@@ -120,7 +127,7 @@ class KafkaTransport:
                 }
             )
         except (KafkaError, OSError) as error:
-            raise BrokerUnreachable(self._bootstrap, error) from error
+            raise unreachable(self._bootstrap, error) from error
         return KafkaReader(consumer, self._prefix, topic, group)
 
     def fetch(self, place: Place, key: bytes) -> bytes:
@@ -128,6 +135,7 @@ class KafkaTransport:
         where = TopicPartition(self._prefix + place.partition.topic, place.partition.number)
         consumer = KafkaConsumer(
             bootstrap_servers=self._bootstrap,
+            **self._security,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=LARGEST_RECORD,

@@ -3,10 +3,13 @@
 import logging
 import queue
 import threading
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from connectors.backoff import delays
 from connectors.events import FeedStatus
 from connectors.kafka.bus import Event, EventBus, EventType
 
@@ -43,20 +46,25 @@ class BusReporter:
     """Publishes from a thread of its own; callable from an event loop's hot path.
 
     Args:
-        bus: Where reports go.
+        bus: Where reports go, or what opens it: it is then tried again until it is open, and
+            stopped at the end. What is reported meanwhile waits.
         source: Which component reports.
         interval: Of its heartbeats, seconds.
     """
 
-    def __init__(self, bus: EventBus, source: str, interval: float = 60.0) -> None:
+    def __init__(
+        self, bus: EventBus | Callable[[], EventBus], source: str, interval: float = 60.0
+    ) -> None:
         self.dropped = 0
         """Reports lost because Kafka took none for too long."""
-        self._bus = bus
+        self._open = None if isinstance(bus, EventBus) else bus
+        self._bus = bus if isinstance(bus, EventBus) else None
+        self._ending = threading.Event()
         self._source = source
+        self._interval = interval
         self._queue: queue.Queue[Event | None] = queue.Queue(CAPACITY)
         self._thread = threading.Thread(target=self._run, name="bus-reports", daemon=True)
         self._thread.start()
-        bus.broadcast_heartbeat(source, interval, lambda: {"dropped_reports": self.dropped})
 
     def status(self, status: FeedStatus) -> None:
         """Tell a feed's status."""
@@ -73,15 +81,37 @@ class BusReporter:
             self.dropped += 1
 
     def _run(self) -> None:
+        bus = self._bus or self._opened()
+        if bus is None:
+            return
+        bus.broadcast_heartbeat(
+            self._source, self._interval, lambda: {"dropped_reports": self.dropped}
+        )
         while (event := self._queue.get()) is not None:
             try:
-                self._bus.publish(event)
+                bus.publish(event)
             except Exception as error:
                 self.dropped += 1
                 logger.error("a report was not published: %s", error)
+        if self._open is not None:
+            bus.stop()
+
+    def _opened(self) -> EventBus | None:
+        """The bus, as soon as Kafka lets it be; None where the end comes first."""
+        assert self._open is not None
+        for delay in delays(1.0, 30.0):
+            try:
+                return self._open()
+            except Exception as error:
+                logger.warning("no event bus for reports (%s); next try in %.1f s", error, delay)
+            if self._ending.wait(delay):
+                break
+        return None
 
     def close(self, timeout: float = 5.0) -> None:
-        """Publish what waits. The bus is the caller's to stop."""
+        """Publish what waits, for at most so long. A bus that was given is the caller's to stop."""
+        deadline = time.monotonic() + timeout
+        self._ending.set()
         with suppress(queue.Full):
             self._queue.put(None, timeout=timeout)
-        self._thread.join(timeout)
+        self._thread.join(max(0.0, deadline - time.monotonic()))

@@ -11,17 +11,18 @@ bus.close()
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
 
 from connectors.bursts import Bursts
-from connectors.errors import BrokerUnreachable, ConfigurationError
+from connectors.errors import ConfigurationError
 from connectors.events import Event, Heartbeat
 from connectors.kafka import topics
 from connectors.kafka.producers import BATCH_BYTES
+from connectors.kafka.security import check_access, unreachable
 from connectors.kafka.serde import EventDecodeError, decode, encode
 from connectors.kafka.topics import LARGEST_RECORD
 
@@ -134,25 +135,34 @@ class KafkaEventBus:
         bootstrap_servers: Address of a broker.
         group_id: Members of a group share a topic's partitions; other groups get all events.
         auto_offset_reset: Where a group without a position begins: ``latest`` or ``earliest``.
+        security: Of `connectors.kafka.security.kafka_python_security`; None: a plaintext listener.
 
     Raises:
         BrokerUnreachable: Where no broker answers.
+        ConfigurationError: Where it refuses our login, or we its certificate.
     """
 
     def __init__(
-        self, bootstrap_servers: str, group_id: str = GROUP, auto_offset_reset: str = "latest"
+        self,
+        bootstrap_servers: str,
+        group_id: str = GROUP,
+        auto_offset_reset: str = "latest",
+        security: Mapping[str, Any] | None = None,
     ) -> None:
         if auto_offset_reset not in ("latest", "earliest"):
             raise ConfigurationError(
                 f"auto_offset_reset must be latest or earliest, was {auto_offset_reset!r}"
             )
         self._bootstrap = bootstrap_servers
+        self._security = dict(security or {})
         self._group = group_id
         self._reset = auto_offset_reset
         self._subscriptions: list[TopicSubscription] = []
+        check_access(bootstrap_servers, security)
         try:
             self._producer = KafkaProducer(
                 bootstrap_servers=bootstrap_servers,
+                **self._security,
                 enable_idempotence=True,
                 acks="all",
                 compression_type="lz4",
@@ -165,7 +175,7 @@ class KafkaEventBus:
                 metrics_enabled=False,
             )
         except (KafkaError, OSError) as error:
-            raise BrokerUnreachable(bootstrap_servers, error) from error
+            raise unreachable(bootstrap_servers, error) from error
 
     def publish_event(self, topic: str, event: Event, key: bytes | str | None = None) -> Any:
         """Write an event; gives kafka-python's future: ``.get(seconds)`` waits for the log.
@@ -205,6 +215,7 @@ class KafkaEventBus:
         """
         consumer = KafkaConsumer(
             bootstrap_servers=self._bootstrap,
+            **self._security,
             group_id=self._group,
             auto_offset_reset=self._reset,
             enable_auto_commit=False,

@@ -7,9 +7,9 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 from kafka.producer.future import FutureRecordMetadata
 
-from connectors.errors import BrokerUnreachable, BufferFull
+from connectors.errors import BufferFull
 from connectors.kafka.producers import BATCH_BYTES, Depth, Failure, Headers, Record
-from connectors.kafka.security import kafka_python_security
+from connectors.kafka.security import check_access, kafka_python_security, unreachable
 from connectors.kafka.topics import LARGEST_RECORD
 from connectors.settings import Settings
 
@@ -34,10 +34,12 @@ class KafkaPythonProducer:
         self._failures: list[Failure] = []
         self.broken = ""
         timeout_ms = round(settings.delivery_timeout * 1000)
+        security = kafka_python_security(settings)
+        check_access(settings.kafka_bootstrap_servers, security)
         try:
             self._client = KafkaProducer(
                 bootstrap_servers=settings.kafka_bootstrap_servers,
-                **kafka_python_security(settings),
+                **security,
                 enable_idempotence=True,
                 acks="all",
                 compression_type="lz4",
@@ -57,7 +59,8 @@ class KafkaPythonProducer:
                 # Known beforehand, so that no send has to wait for metadata.
                 self._client.partitions_for(topic)
         except KafkaError as error:
-            raise BrokerUnreachable(settings.kafka_bootstrap_servers, error) from error
+            bootstrap = settings.kafka_bootstrap_servers
+            raise unreachable(bootstrap, error) from error
         self._send = self._client.send
 
     def send(

@@ -1,17 +1,20 @@
 """`Producer` by confluent-kafka (librdkafka)."""
 
 import logging
+import time
 from functools import partial
 from typing import Any
 
 import msgspec
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from connectors.errors import BrokerUnreachable, BufferFull
+from connectors.errors import BufferFull, ConfigurationError
 from connectors.kafka.producers import BATCH_BYTES, Depth, Failure, Headers
-from connectors.kafka.security import librdkafka_security
+from connectors.kafka.security import librdkafka_security, unreachable
 from connectors.kafka.topics import LARGEST_RECORD
 from connectors.settings import Settings
+
+CONNECT_TIMEOUT = 10.0
 
 logger = logging.getLogger(__name__)
 
@@ -57,12 +60,23 @@ class ConfluentProducer:
                 "logger": logging.getLogger(f"{__name__}.client"),
             }
         )
-        try:
-            self._client.list_topics(timeout=10)
-        except KafkaException as error:
-            raise BrokerUnreachable(self._bootstrap, error.args[0].str()) from error
+        self._connect()
         # One C call per record: bound once, not looked up each time.
         self._produce = self._client.produce
+
+    def _connect(self) -> None:
+        """Wait for the first answer; librdkafka goes on trying where a login is refused."""
+        deadline = time.monotonic() + CONNECT_TIMEOUT
+        while True:
+            try:
+                self._client.list_topics(timeout=1)
+                return
+            except KafkaException as error:
+                self._client.poll(0)
+                cause = self._last_error or error.args[0].str()
+                found = unreachable(self._bootstrap, cause)
+                if isinstance(found, ConfigurationError) or time.monotonic() > deadline:
+                    raise found from error
 
     def send(
         self,

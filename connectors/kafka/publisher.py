@@ -14,6 +14,8 @@ import asyncio
 import logging
 import time
 from collections import deque
+from collections.abc import Callable
+from typing import Any
 
 from connectors.errors import BufferFull, BufferStuck, ProducerFailed
 from connectors.events import BookUpdate, Event, Quote
@@ -54,7 +56,7 @@ class Publisher:
         """Quotes and books are to be conflated: give them to `conflate`, not to `put`."""
         self.stalls = 0
         """How often the buffer was found full: tells that frames were left unread."""
-        self._send = producer.send
+        self._send: Callable[..., None] = producer.send
         self._stats = stats
         self._settings = settings
         self._pending: deque[Record] = deque()
@@ -65,6 +67,20 @@ class Publisher:
         self._refused = DeadLetterFile(settings.dead_letter_folder, f"{exchange}-{settings.shard}")
         self._keys: dict[str, bytes] = {}
         self._conflator = Conflator()
+        self._cut: list[Failure] | None = None
+        """After `cut`: what it could not send."""
+
+    async def cut(self, patience: float) -> None:
+        """Let nothing new through, give what is under way its time, and end the producer.
+
+        When it returns another process may publish. What could not be sent is kept by `close`.
+
+        Args:
+            patience: Seconds.
+        """
+        self._send = _cut_off
+        self.blocked = True
+        self._cut = await asyncio.to_thread(self.producer.close, patience)
 
     def key(self, symbol: str) -> bytes:
         """Record key of a symbol."""
@@ -202,11 +218,14 @@ class Publisher:
         for event in self._conflator.take():
             self.event(event, "quote" if isinstance(event, Quote) else "book")
         deadline = time.monotonic() + patience
-        while self._pending and not self.producer.broken and time.monotonic() < deadline:
+        alive = self._cut is None
+        while alive and self._pending and not self.producer.broken and time.monotonic() < deadline:
             self.tick()
             await asyncio.sleep(TICK)
         left = max(0.0, deadline - time.monotonic())
-        failures = await asyncio.to_thread(self.producer.close, left)
+        failures = self._cut
+        if failures is None:
+            failures = await asyncio.to_thread(self.producer.close, left)
         failures += [
             Failure(t, p, k, v, ms, h or [], "left at the end of the process")
             for t, p, k, v, ms, h in self._pending
@@ -218,3 +237,8 @@ class Publisher:
         if failures:
             logger.error("%d records left: kept in %s", len(failures), self._refused.path)
         return len(failures)
+
+
+def _cut_off(*_: Any, **__: Any) -> None:
+    """In the place of `Producer.send`."""
+    raise BufferFull("this process may publish no more")

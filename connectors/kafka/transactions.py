@@ -7,14 +7,14 @@ handler does elsewhere (a database, a mail) is not part of the transaction: see
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
-from connectors.errors import BrokerUnreachable
+from connectors.kafka.security import unreachable
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +42,7 @@ class ExactlyOnce:
             the same time. Its transaction that a crash left open is aborted at the start, and it
             takes its place in the group at once.
         handle: What to write for a record.
+        security: Of `connectors.kafka.security.kafka_python_security`; None: a plaintext listener.
         step: Called with the name of each step that is done: ``polled``, ``begun``, ``produced``,
             ``offsets``, ``committed``. For measures and for tests that kill between two.
 
@@ -57,6 +58,7 @@ class ExactlyOnce:
         worker: str,
         handle: Handle,
         step: Callable[[str], None] = lambda _: None,
+        security: Mapping[str, Any] | None = None,
     ) -> None:
         self._group = group
         self._handle = handle
@@ -64,6 +66,7 @@ class ExactlyOnce:
         try:
             self._producer = KafkaProducer(
                 bootstrap_servers=bootstrap,
+                **(security or {}),
                 transactional_id=f"{group}-{worker}",
                 acks="all",
                 compression_type="lz4",
@@ -73,6 +76,7 @@ class ExactlyOnce:
             self._producer.init_transactions()
             self._consumer = KafkaConsumer(
                 bootstrap_servers=bootstrap,
+                **(security or {}),
                 group_id=group,
                 group_instance_id=worker,
                 enable_auto_commit=False,
@@ -82,7 +86,7 @@ class ExactlyOnce:
                 metrics_enabled=False,
             )
         except (KafkaError, OSError) as error:
-            raise BrokerUnreachable(bootstrap, error) from error
+            raise unreachable(bootstrap, error) from error
         self._consumer.subscribe([topic])
         self._consumer.topics()  # before it joins: see bus_kafka
 

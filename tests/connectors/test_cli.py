@@ -6,6 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from connectors.cli import app
+from connectors.errors import ConfigurationError
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,6 +33,7 @@ def run(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
         (["--help"], "simulate"),
         (["run", "--help"], "--symbols"),
         (["topics", "--help"], "topics"),
+        (["subscriptions", "--help"], "--channels"),
         (["simulate", "--help"], "--ledger"),
         (["simulate-stocks", "--help"], "--faults"),
         (["simulate-orders", "--help"], "--ledger"),
@@ -76,3 +81,21 @@ def test_an_error_is_one_line_that_names_the_remedy(
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert "Traceback" not in done.stderr
     assert all(text in line for text in expected), line
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["add", "SOL-USDT"], "no feed of binance (shard 0) is running"),
+        (["list", "--venue", "binanse"], "did you mean binance?"),
+        (["add", "SOL-USDT", "--channels", "trade"], "no trade, did you mean trades?"),
+        (["drop", "SOL-USDT"], "no action 'drop'; there are list, add, remove"),
+    ],
+)
+def test_a_change_that_cannot_be_is_told_with_the_remedy(
+    words: list[str], expected: str, tmp_path: Path
+) -> None:
+    """No feed runs here; a wrong venue, channel or action is answered with the nearest."""
+    variables = {"MARKET_STREAMS_STATE": str(tmp_path), "METRICS_PORT": "0"}
+    done = CliRunner().invoke(app, ["subscriptions", *words], env=variables)
+    assert isinstance(done.exception, ConfigurationError) and expected in str(done.exception)

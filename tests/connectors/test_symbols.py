@@ -52,3 +52,10 @@ def test_kind_of_a_market() -> None:
     for text in ("BTC-JPY-X", "BTC-FX", "-FX"):
         with pytest.raises(ValueError, match="not a symbol"):
             symbols.cut_kind(text, "FX")
+
+
+def test_a_wrong_name_is_answered_with_the_nearest() -> None:
+    """One that is like none gets no guess."""
+    known = ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
+    assert symbols.nearest("BTCUSTD", known) == ", did you mean BTCUSDT?"
+    assert symbols.nearest("WXYZ", known) == ""

@@ -404,3 +404,28 @@ def test_single_messages(venue: str) -> None:
     for name in message_names(venue):
         for item in load(venue).parser(natives).parse(message(name), 2**52):
             assert not isinstance(item, DeadLetter), (name, item)
+
+
+@every_venue
+def test_a_connection_learns_more_markets(sample: Sample) -> None:
+    """What is added to a running connection is asked for, and its trades are read."""
+    first, second = sample.instruments[:2]
+    parser = registry.venue(sample.venue).parser([second], "x-1")
+    with pytest.raises(ValueError, match=f"{first.symbol} is no instrument"):
+        parser.subscribe_frames([Subscription("trades", first.symbol)])
+    parser.learn([first])
+    asked = b"".join(parser.subscribe_frames([Subscription("trades", first.symbol)]))
+    assert first.native_symbol.lower().encode() in asked.lower()
+    trade = only(parser.parse(sample.trade_frame(), NOW))
+    assert isinstance(trade, Trade) and trade.symbol == first.symbol
+
+
+@every_venue
+def test_the_whole_list_of_a_venue(sample: Sample) -> None:
+    """One request gives all native names, so that a wrong one can be answered with the nearest."""
+    venue = registry.venue(sample.venue)
+    assert venue.catalogue_request("http://rest").startswith("http://rest/")
+    listed = venue.catalogue(sample.listing)
+    assert {one.native_symbol for one in sample.instruments} <= set(listed)
+    with pytest.raises(ResponseError):
+        venue.catalogue(b'{"code":1}')

@@ -123,6 +123,8 @@ async def running_feed(
 ) -> AsyncIterator[RunningFeed]:
     """Run a feed inside the block; at its end it is stopped cleanly and has flushed."""
     prefix = overrides.pop("topic_prefix", None) or f"t{uuid.uuid4().hex[:10]}."
+    # What the feed sees otherwise than the test: another listener of the same broker.
+    feed_settings = overrides.pop("feed_settings", {})
     settings = load_settings(
         **{
             "kafka_bootstrap_servers": bootstrap,
@@ -134,12 +136,16 @@ async def running_feed(
             "backoff_cap": 0.2,
             "linger_ms": 5,
             "metrics_port": -1,
+            "bus_reports": False,
             **overrides,
         }
     )
     await asyncio.to_thread(ensure_topics, bootstrap, prefix)
     feed = Feed(
-        venue or registry.venue("binance"), symbols.split(","), channels.split(","), settings
+        venue or registry.venue("binance"),
+        symbols.split(","),
+        channels.split(","),
+        load_settings(**settings.model_dump() | feed_settings),
     )
     stop = asyncio.Event()
     running = RunningFeed(feed, settings)

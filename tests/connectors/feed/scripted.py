@@ -36,6 +36,9 @@ class ScriptedBinance:
         self.rest_gate.set()
         self.trades: dict[str, dict[int, str]] = defaultdict(dict)
         self.listed = ["BTCUSDT", "ETHUSDT"]
+        self.refused: set[str] = set()
+        """Natives whose streams are refused, with the whole request that names them."""
+        self.requests: list[dict[str, object]] = []
 
     def trade(self, native: str, number: int, ms: int | None = None) -> str:
         """Make a trade; gives its frame."""
@@ -80,8 +83,14 @@ class ScriptedBinance:
                 break
             for frame in self.before_confirm:
                 await socket.send_str(frame)
-            if self.confirm:
-                await socket.send_str(json.dumps({"result": None, "id": message.json()["id"]}))
+            request = message.json()
+            self.requests.append(request)
+            natives = {stream.split("@")[0].upper() for stream in request["params"]}
+            if request["method"] == "SUBSCRIBE" and natives & self.refused:
+                error = {"code": 2, "msg": "Invalid request: unknown stream"}
+                await socket.send_str(json.dumps({"error": error, "id": request["id"]}))
+            elif self.confirm:
+                await socket.send_str(json.dumps({"result": None, "id": request["id"]}))
                 self.subscribed.set()
         if socket in self.sockets:
             self.sockets.remove(socket)

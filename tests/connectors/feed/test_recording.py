@@ -2,17 +2,21 @@
 
 import asyncio
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 import zstandard
 
+from connectors.books import OrderBook
 from connectors.errors import ConfigurationError
+from connectors.events import BookUpdate
 from connectors.exchanges import registry
 from connectors.feed.recorder import Recorder
 from connectors.feed.recording import FrameFile, Line, Reading, RecordingFile, line_of
-from connectors.feed.replay import venue_of
+from connectors.feed.replay import Replay, venue_of
 from connectors.settings import load_settings
+from connectors.simulator.instruments import E8
 from connectors.simulator.recording import load_recording
 from tests.connectors.simulator.harness import exchange, until
 
@@ -112,7 +116,7 @@ async def test_a_venue_is_recorded_over_reconnects_for_the_local_exchange_to_pla
         recorder = Recorder(registry.venue(venue), [symbol], ["trades"], settings, out, 10**7)
         stop = asyncio.Event()
         task = asyncio.create_task(recorder.run(stop))
-        await until(lambda: recorder.frames > 30, "frames")
+        await until(lambda: recorder.frames > 15, "frames")
         await here.fault("disconnect", venue)
         before = recorder.frames
         await until(lambda: recorder.frames > before + 30, "frames after the cut")
@@ -128,3 +132,62 @@ async def test_a_venue_is_recorded_over_reconnects_for_the_local_exchange_to_pla
     ids = [trade.trade_id for frame in played.frames for trade in frame.trades]
     assert played.exchange == venue and len(set(ids)) > 50
     assert venue_of(path).name == venue
+
+
+class Collected:
+    """Takes what a replay publishes."""
+
+    blocked = False
+
+    def __init__(self) -> None:
+        self.books: dict[str, OrderBook] = {}
+        self.breaks: list[str] = []
+
+    def event(self, event: object, kind: str) -> None:
+        """Rebuild books as a reader of the topic does."""
+        if isinstance(event, BookUpdate):
+            book = self.books.setdefault(event.symbol, OrderBook())
+            if not event.is_snapshot and event.prev_sequence != book.sequence:
+                self.breaks.append(event.symbol)
+            book.apply(event)
+
+    def heartbeat(self, event: object, topic: object) -> bool:
+        """Nothing to do."""
+        return True
+
+
+async def test_books_of_a_recording_are_the_exchanges_own(tmp_path: Path) -> None:
+    """Also after a cut connection, and without the first of several files."""
+    async with exchange(rate=100.0, symbols=2, trades=500) as here:
+        address = here.addresses["binance"]
+        settings = load_settings(
+            binance_ws_url=address["ws"], binance_rest_url=address["rest"], backoff_base=0.05
+        )
+        venue = registry.venue("binance")
+        symbols = here.engine.venues["binance"].symbols
+        recorder = Recorder(venue, symbols, ["books"], settings, tmp_path, 12_000)
+        stop = asyncio.Event()
+        task = asyncio.create_task(recorder.run(stop))
+        await until(lambda: recorder.frames > 15, "frames")
+        await here.fault("disconnect", "binance")
+        before = recorder.frames
+        await until(lambda: recorder.frames > before + 5, "frames after the cut")
+        await here.finished()
+        await asyncio.sleep(0.3)
+        stop.set()
+        await task
+        markets = here.engine.venues["binance"].market.symbols  # type: ignore[attr-defined]
+        truth = {m.instrument.symbol: (m.update_id, m.book()) for m in markets}
+    assert len(recorder.paths) > 2
+    for paths in (recorder.paths, recorder.paths[1:]):
+        collected = Collected()
+        replay = Replay(venue, collected, 0.0, 2.0)  # type: ignore[arg-type]
+        await replay.play(paths)
+        assert collected.books.keys() == truth.keys() and collected.breaks == []
+        for symbol, (update_id, (bids, asks)) in truth.items():
+            book = collected.books[symbol]
+            assert book.sequence == update_id
+            for side, levels in ((book.bids, bids), (book.asks, asks)):
+                assert {Decimal(p): Decimal(s) for p, s in side.items()} == {
+                    Decimal(p) / E8: Decimal(s) / E8 for p, s in levels.items()
+                }

@@ -4,8 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from connectors.errors import ConfigurationError
-from connectors.kafka.security import kafka_python_security, librdkafka_security
+from connectors.errors import BrokerUnreachable, ConfigurationError
+from connectors.kafka.security import (
+    check_access,
+    kafka_python_security,
+    librdkafka_security,
+    unreachable,
+)
 from connectors.settings import load_settings
 
 LOGIN = {"kafka_sasl_username": "feed", "kafka_sasl_password": "hunter2"}
@@ -64,3 +69,40 @@ def test_the_password_is_in_no_text_of_the_settings() -> None:
     with pytest.raises(ConfigurationError) as failed:
         load_settings(kafka_security_protocol="TLS", **LOGIN)
     assert "hunter2" not in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "named"),
+    [
+        (
+            "sasl_ssl://127.0.0.1:1/bootstrap: SASL authentication error: Authentication failed: "
+            "Invalid username or password",
+            ConfigurationError,
+            "KAFKA_SASL_PASSWORD",
+        ),
+        (
+            "SASL SCRAM-SHA-256 mechanism handshake failed: Broker: Unsupported SASL mechanism: "
+            "broker's supported mechanisms: PLAIN",
+            ConfigurationError,
+            "KAFKA_SASL_MECHANISM",
+        ),
+        (
+            "SSL handshake failed: error:0A000086:SSL routines::certificate verify failed: broker "
+            "certificate could not be verified",
+            ConfigurationError,
+            "KAFKA_SSL_CAFILE",
+        ),
+        ("SSL handshake failed: wrong version number", ConfigurationError, "SECURITY_PROTOCOL"),
+        ("Connect to ipv4#127.0.0.1:1 failed: Connection refused", BrokerUnreachable, "make up"),
+    ],
+)
+def test_what_a_client_says_names_the_setting(words: str, kind: type, named: str) -> None:
+    """Both libraries' words; what tells of no setting is a broker that does not answer."""
+    error = unreachable("127.0.0.1:1", RuntimeError(words))
+    assert type(error) is kind and named in str(error) and words in str(error)
+
+
+def test_nobody_is_asked_about_a_plaintext_listener() -> None:
+    """It costs the local stack nothing."""
+    check_access("127.0.0.1:1", None)
+    check_access("127.0.0.1:1", kafka_python_security(load_settings()))
