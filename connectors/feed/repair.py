@@ -171,7 +171,9 @@ class Repair:
             hole.since = max(hole.since, self._state.venue_time())
             if at_once or hole.tries >= MAX_TRIES:
                 first = None if filled is None else filled.oldest
-                words = cause + in_words(hole.after, 0 if first is None else first.ts_event)
+                words = cause
+                if self._state.venue.numbering != "consecutive":
+                    words += in_words(hole.after, 0 if first is None else first.ts_event)
                 self._state.tell_gaps(stream, hole.low, hole.high, words)
 
     def _dead_letters(self, filled: Filled) -> None:
