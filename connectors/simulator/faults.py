@@ -14,6 +14,7 @@
 | shutdown | Binance: ``serverShutdown``, Coinbase: close 1001; cut ``delay`` wall seconds later |
 | slow_pong | the client's pings are answered ``delay`` (5) wall seconds late |
 | rest_down | REST answers 503 |
+| slow | frames leave in bursts, half of one ``delay`` (1) wall seconds after the other half |
 
 ``seconds`` is simulated time (default 30; none where only ``count`` is given); ``count`` bounds how
 many trades or book updates are hit, ``probability`` (1) how likely each is, ``symbol`` (BTC-USDT)
@@ -44,6 +45,7 @@ Kind = Literal[
     "shutdown",
     "slow_pong",
     "rest_down",
+    "slow",
 ]
 TRADE_KINDS = ("malformed", "truncate", "disorder", "duplicate")
 """Kinds that hit single trades; the first that hits decides."""
