@@ -138,8 +138,8 @@ class BookKeeper:
         cause, from_id, to_id = broken
         state.stats.book_resyncs += 1
         state.tell("resync", stream, channel="books", cause=cause, from_id=from_id, to_id=to_id)
-        if state.staleness.mark(("books", symbol)):
-            cause = "the book is broken and waits for a snapshot"
+        if state.staleness.mark(("books", symbol), time.monotonic(), "book"):
+            cause = "book: it is broken and waits for a snapshot"
             state.tell("stale", stream, channel="books", cause=cause, seconds=0.0)
 
     def _mend(self, symbol: str, kept: _Kept) -> None:

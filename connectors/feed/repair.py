@@ -9,10 +9,16 @@ from typing import Any
 from connectors.events import Trade
 from connectors.feed.fill import OUT_OF_REACH, Filled
 from connectors.feed.sequence import Range, coalesce
+from connectors.feed.staleness import Cause
 from connectors.feed.staleness import Stream as StreamName
 from connectors.feed.state import FeedState, Stream
 from connectors.feed.status import moment
 
+WORDS: dict[Cause, str] = {
+    "symbol": "silent for longer than usual while other symbols of the channel are not",
+    "channel": "silent for longer than usual, like the whole channel, while others are not",
+    "venue": "silent for longer than usual, like everything, while the connection lives",
+}
 MAX_TRIES = 3
 """How often REST is asked for the same hole before it is told as a gap."""
 
@@ -193,7 +199,11 @@ class Repair:
             change = state.staleness.seen(name, now)
             if change is not None:
                 state.tell(
-                    "recovered", state.streams[symbol], channel=channel, seconds=change.seconds
+                    "recovered",
+                    state.streams[symbol],
+                    channel=channel,
+                    seconds=change.seconds,
+                    cause=change.cause,
                 )
         for change in state.staleness.check(now):
             stale_channel, symbol = change.stream
@@ -202,7 +212,7 @@ class Repair:
                 state.streams[symbol],
                 channel=stale_channel,
                 seconds=change.seconds,
-                cause="the connection lives, but this stream is silent for longer than usual",
+                cause=f"{change.cause}: {WORDS[change.cause]}",
             )
         state.stats.stale_streams = len(state.staleness.stale)
 

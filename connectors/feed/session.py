@@ -30,6 +30,8 @@ from connectors.exchanges.base import (
 from connectors.feed.book_keeper import BookKeeper
 from connectors.feed.connection import Sender
 from connectors.feed.group import Group
+from connectors.feed.pulse import Pulse, Silence
+from connectors.feed.staleness import Cause
 from connectors.feed.status import wall_clock
 from connectors.kafka.serde import encode
 from connectors.metrics import LAG_SAMPLES
@@ -237,23 +239,36 @@ class Session:
         state = self._state
         limits = state.venue.limits
         silence = state.settings.silence or limits.silence
-        opened = last_change = time.monotonic()
-        frames = self.frames
+        opened = time.monotonic()
+        pulse = Pulse(self._websocket, silence, opened)
         while True:
             await asyncio.sleep(WATCH_PERIOD)
             now = time.monotonic()
-            if self.frames != frames or self._publisher.blocked:
-                frames, last_change = self.frames, now
-            elif now - last_change > silence:
-                cause, seconds = "no frame at all", now - last_change
-                state.tell("stale", cause=cause, seconds=seconds, source=self.source)
-                raise FeedStale(f"no frame for {silence:g} s although the socket is open")
+            if self._publisher.blocked:
+                pulse.rest(now)
+            elif (found := await pulse.look(self.frames, now)) is not None:
+                self._judge(found)
+                pulse.rest(now)
             if now - opened > (state.settings.renew or limits.renew):
                 self._renew(f"connection is {now - opened:.0f} s old")
             if self._live_since is not None and not self._leg.settled.is_set():
                 quiet = now - self._live_since > QUIET
                 if quiet or self.received_data:
                     self._leg.settled.set()
+
+    def _judge(self, silence: Silence) -> None:
+        """Return where a silence is usual; else tell of it and raise FeedStale.
+
+        A connection of thin symbols may be silent for long, and its pings are answered.
+        """
+        monitor, wanted = self._state.staleness, self._group.wanted
+        if silence.answered and all(monitor.is_usual(one, silence.seconds) for one in wanted):
+            return
+        cause: Cause = "venue" if silence.answered else "connection"
+        words = "pings are answered" if silence.answered else "not even a ping is answered"
+        words = f"{cause}: no frame for {silence.seconds:.1f} s, {words}"
+        self._state.tell("stale", cause=words, seconds=silence.seconds, source=self.source)
+        raise FeedStale(words)
 
 
 def new_source(venue: str, number: int) -> str:
