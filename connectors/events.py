@@ -123,7 +123,7 @@ class FeedStatus(MarketEvent, frozen=True, gc=False, tag_field="event_type", tag
     """``trades``, ``quotes``, ``books``, or ``*``."""
     cause: str
     """In words: close code, timeout, which limit was hit. ``stale`` and its ``recovered`` begin
-    with ``symbol``, ``channel``, ``venue``, ``connection`` or ``book`` (see `feed/staleness.py`)."""
+    with ``symbol``, ``channel``, ``venue``, ``connection`` or ``book``: see `feed.staleness`."""
     from_id: int | None
     """First id of the range concerned (``gap``: first missing trade_seq or sequence)."""
     to_id: int | None

@@ -57,6 +57,7 @@ class BookKeeper:
         self._state = state
         self._books: dict[str, _Kept] = {}
         self._to_mend: asyncio.Queue[str] = asyncio.Queue()
+        state.book_dropped = self.dropped
 
     def _kept(self, symbol: str) -> _Kept:
         kept = self._books.get(symbol)
@@ -103,6 +104,15 @@ class BookKeeper:
         kept = self._kept(symbol)
         if kept.speaker is None or kept.speaker is speaker:
             self._lose(symbol, kept, cause)
+
+    def dropped(self, symbol: str) -> None:
+        """An update was given up because Kafka is slow: what follows it is of no use to anybody.
+
+        The book is asked for anew once there is room.
+        """
+        publisher = self._state.publisher
+        publisher.count_dropped("books", len(publisher.backlog.forget_book(symbol)))
+        self._lose(symbol, self._kept(symbol), "an update was dropped because Kafka is slow")
 
     def _lose(self, symbol: str, kept: _Kept, cause: str) -> None:
         if kept.sync.live:
@@ -158,6 +168,8 @@ class BookKeeper:
         settings = self._state.settings
         try:
             for delay in delays(settings.backoff_base, settings.backoff_cap):
+                while self._state.publisher.sheds_books:  # noqa: ASYNC110 - set by its tick
+                    await asyncio.sleep(0.05)
                 if kept.sync.by_rest:
                     await self._join(symbol, kept)
                 elif kept.speaker is not None:

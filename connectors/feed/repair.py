@@ -124,6 +124,8 @@ class Repair:
     def ask_overdue(self, tasks: asyncio.TaskGroup) -> None:
         """Start a request for each symbol that misses trades for too long, in venue time."""
         state = self._state
+        if state.publisher.sheds_trades:
+            return  # what would come now would have no room either
         now = state.venue_time()
         patience = round(state.settings.missing_after * 1_000_000)
         for stream in state.streams.values():

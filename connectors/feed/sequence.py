@@ -158,6 +158,23 @@ class SequenceTracker:
         """Holes that may still be filled."""
         return [hole for hole in self.holes if not hole.told]
 
+    def expect(self, sequence: int, now: int) -> None:
+        """Note that an id exists and was not taken: it is missing, as if it had been skipped.
+
+        ``now`` is the venue time of its trade, µs.
+        """
+        expected = sequence if self.next is None else self.next
+        if sequence < expected:
+            return
+        if self.next is None:
+            self._first = sequence
+        last = self.holes[-1] if self.holes else None
+        if last is not None and last.high == expected - 1 and not (last.asked or last.told):
+            last.high = sequence
+        else:
+            self._add_hole(len(self.holes), Missing(expected, sequence, now, after=self.last_time))
+        self.next, self.last_time = sequence + 1, now
+
     def miss(self, low: int, high: int, now: int, after: int) -> None:
         """Nothing to note: the ids themselves show what is missing."""
 

@@ -128,9 +128,14 @@ class Session:
     def handle(self, frame: bytes, ts_recv: int) -> None:
         """Publish what one frame holds. The hot path: no await, no task, no queue."""
         stats = self._stats
+        publisher = self._publisher
         lag = 0
         for item in self._parse(frame, ts_recv):
-            if type(item) is Trade and not (stream := self._streams[item.symbol]).holding:
+            if (
+                type(item) is Trade
+                and not (stream := self._streams[item.symbol]).holding
+                and not publisher.sheds_trades
+            ):
                 when = item.ts_event
                 lag = ts_recv - when
                 if stream.tracker.accept(item.trade_seq, when):
@@ -149,7 +154,10 @@ class Session:
     def _handle_other(self, item: Item, ts_recv: int) -> int:
         """Anything but a live trade; gives its lag in µs, 0 where it has none."""
         if isinstance(item, Trade):
-            self._group.hold(item)
+            if self._streams[item.symbol].holding:
+                self._group.hold(item)
+            else:
+                self._state.shed_trade(item, time.monotonic())
             return ts_recv - item.ts_event
         if isinstance(item, Quote):
             self._state.publish_latest(item)
@@ -170,9 +178,7 @@ class Session:
         if Subscription("candles", candle.symbol) not in self._group.wanted:
             self._stats.unrouted += 1
             return 0
-        self._streams[candle.symbol].candles += 1
-        self._state.clocks["candles"].event(candle.ts_event)
-        self._publisher.event(candle, "candle")
+        self._state.publish_latest(candle)
         return candle.ts_recv - candle.ts_event
 
     def _control(self, item: Control) -> None:

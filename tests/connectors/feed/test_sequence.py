@@ -92,6 +92,19 @@ def test_a_missing_range_says_when_the_trade_before_it_was() -> None:
     assert restore(10, {}).since(11) == 0
 
 
+def test_an_id_that_was_dropped_is_missing_at_once_and_new_when_it_comes() -> None:
+    """Drops in a row are one hole; what is known already is no hole."""
+    tracker = restore(10, {10: 500})
+    for sequence in (11, 12, 13, 9):
+        tracker.expect(sequence, 600)
+    assert tracker.holes == [Missing(11, 13, 600, after=500)]
+    assert [tracker.accept(i, 600) for i in (14, 12, 9)] == [True, True, False]
+    fresh = SequenceTracker()
+    fresh.expect(7, 100)
+    assert [(hole.low, hole.high) for hole in fresh.holes] == [(7, 7)]
+    assert fresh.settled == 6
+
+
 def test_a_told_gap_is_told_once_and_its_ids_are_still_new() -> None:
     """An id that comes after its gap was published is published all the same."""
     tracker = SequenceTracker(10)
