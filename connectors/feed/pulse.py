@@ -51,8 +51,10 @@ class Pulse:
         elif now - self._alive > self._limit:
             return Silence(now - self._last_frame, self._answered())
         elif self._pong is None and now - self._alive > self._limit / 2:
-            with suppress(ConnectionClosed):  # the reader tells of the end
-                self._pong = asyncio.ensure_future(await self._websocket.ping())
+            # The reader tells of the end; a ping that cannot even be written is not answered.
+            with suppress(ConnectionClosed, TimeoutError):
+                async with asyncio.timeout(self._limit / 4):
+                    self._pong = asyncio.ensure_future(await self._websocket.ping())
         return None
 
     def rest(self, now: float) -> None:

@@ -84,8 +84,8 @@ class Exchange:
             "--symbols": SYMBOLS,
             "--rate": RATE,
             "--seed": seed,
-            "--since": "90s",
-            "--catch-up": "10x",
+            "--since": "3m",
+            "--catch-up": "20x",
             "--ledger": self.ledger,
         }
         words = [str(word) for option in options.items() for word in option]
@@ -197,10 +197,17 @@ class World:
                 return
             time.sleep(min(0.05, left))
 
-    def caught_up(self) -> bool:
-        """Whether the market has reached the present."""
+    def ready(self) -> bool:
+        """Whether the market has reached the present and each symbol has traded.
+
+        What a Binance symbol trades before its first trade was seen cannot be missed by anybody.
+        """
         self.tend()
-        return bool(self.exchange.call("/state")["caught_up"])
+        if not self.exchange.call("/state")["caught_up"]:
+            return False
+        with self.exchange.ledger.open(encoding="utf-8") as lines:
+            trades = [json.loads(line) for line in lines if line.startswith('{"t":"trade"')]
+        return len({(t["exchange"], t["symbol"]) for t in trades}) == SYMBOLS * len(VENUES)
 
     def perform(self, actions: Sequence[Action]) -> None:
         """Do all of it, each at its time."""
@@ -250,7 +257,8 @@ def world(broker: Kafka, folder: Path, seed: int) -> Iterator[World]:
     here = None
     try:
         here = World(exchange, broker, folder)
-        wait_until(here.caught_up, 60, "the market has caught up")
+        wait_until(here.ready, 90, "the market has caught up and each symbol has traded")
+        here.run_until(time.monotonic() + 2)
         yield here
     finally:
         for connector in here.connectors.values() if here else ():
