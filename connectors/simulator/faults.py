@@ -88,8 +88,8 @@ class Faults:
         """Whether nothing is broken: the fast path."""
         return not self._active
 
-    def start(self, fault: Fault, now_us: int) -> None:
-        """Begin a fault that lasts, and write it into the ledger."""
+    def start(self, fault: Fault, now_us: int, **more: object) -> None:
+        """Begin a fault that lasts, and write it into the ledger, with what else is known."""
         seconds = fault.seconds
         if seconds is None and fault.count is None:
             seconds = 30.0
@@ -98,7 +98,8 @@ class Faults:
             for name, value in msgspec.structs.asdict(fault).items()
             if name not in ("kind", "exchange", "at") and value is not None
         }
-        self._ledger.fault(fault.kind, self._exchange, phase="start", now_us=now_us, **details)
+        details |= {"phase": "start", "now_us": now_us, **more}
+        self._ledger.fault(fault.kind, self._exchange, **details)
         if fault.kind in INSTANT_KINDS:
             return
         until = None if seconds is None else now_us + round(seconds * 1_000_000)

@@ -185,7 +185,7 @@ class Server(ABC):
             raise ValueError(f"{self.name} sends no checksums")
         if fault.kind == "silence":
             self.send_pending()
-        self.faults.start(fault, self.clock.now_us)
+        self.faults.start(fault, self.clock.now_us, connections=len(self.connections))
         if fault.kind == "disconnect":
             for conn in tuple(self.connections.values()):
                 self.drop(conn, "fault: disconnect")

@@ -34,6 +34,10 @@ TOLD_BY = {
     "truncate": ("dead_letter",),
 }
 """Kinds of status by kind of fault; the others lose nothing and are not told."""
+ENDING = ("disconnect", "half_open", "silence", "shutdown")
+"""Faults that cost a connection."""
+AFTER = 8 * SECOND
+"""So long after its start or a new connection a feed is whole again: filled, books joined."""
 ALARMS = ("disconnected", "stale", "gap", "resync", "dead_letter", "skew")
 
 
@@ -115,13 +119,12 @@ def facts(trade: Json) -> tuple[object, ...]:
 def judge_statuses(evidence: Evidence) -> list[str]:
     """Each fault that the connector lived to see is told, and nothing is told without cause."""
     venue = evidence.venue
-    problems = []
-    for line in evidence.lines("fault"):
-        if not _to_be_told(line) or not _seen(evidence.deeds, line["at"]):
-            continue
-        for kind in TOLD_BY[line["kind"]]:
-            if not any(_matches(s, line) for s in evidence.told(kind)):
-                problems.append(f"{venue}: {kind} was not told after {line}")
+    problems = [
+        f"{venue}: {kind} was not told after {line}"
+        for line in faults_to_tell(evidence)
+        for kind in TOLD_BY[line["kind"]]
+        if not any(_matches(status, line) for status in evidence.told(kind))
+    ]
     causes = [(line["at"], _lasts(line)) for line in evidence.lines("fault")]
     causes += [(deed.begin, deed.end - deed.begin) for deed in evidence.deeds]
     problems += [
@@ -135,6 +138,37 @@ def judge_statuses(evidence: Evidence) -> list[str]:
     return problems
 
 
+def faults_to_tell(evidence: Evidence) -> list[Json]:
+    """Faults that hit a connector in peace: nothing else was on its way to break the same line."""
+    kills = list(_kills(evidence.deeds))
+    ends = [
+        line["at"]
+        for line in evidence.lines("fault")
+        if line["kind"] in ENDING and line.get("phase") == "start"
+    ]
+    ends += [s["ts_event"] for s in evidence.told("disconnected") if "renewed" in s["cause"]]
+    found = []
+    for line in evidence.lines("fault"):
+        at = line["at"]
+        until = at + round(
+            (SILENCE + 2 if line["kind"] in ("half_open", "silence") else 2) * SECOND
+        )
+        peaceful = not any(begin <= until and at <= end + AFTER for begin, end in kills)
+        peaceful &= not any(at - AFTER <= end <= until and end != at for end in ends)
+        if _to_be_told(line) and peaceful:
+            found.append(line)
+    return found
+
+
+def _kills(deeds: Sequence[Deed]) -> Iterator[tuple[int, int]]:
+    """From when to when a connector could tell nothing: what waits for a broker dies with it."""
+    outages = [deed for deed in deeds if deed.target == "broker"]
+    for kill in deeds:
+        if kill.target != "broker":
+            waited = [one.begin for one in outages if one.begin <= kill.begin <= one.end + SECOND]
+            yield min([kill.begin, *waited]) - SECOND, kill.end
+
+
 def _to_be_told(line: Json) -> bool:
     kind = line["kind"]
     if kind not in TOLD_BY:
@@ -143,21 +177,16 @@ def _to_be_told(line: Json) -> bool:
         return "sequence" in line
     if kind in ("malformed", "truncate"):
         return "ids" in line
-    if kind == "silence":
-        return line.get("phase") == "start" and line["seconds"] > SILENCE
-    return line.get("phase") == "start"
-
-
-def _seen(deeds: Sequence[Deed], at: int) -> bool:
-    """Whether the connector ran undisturbed when it happened and while it was to be told."""
-    return not any(d.begin - SECOND <= at + SOON and at <= d.end + SOON for d in deeds)
+    if kind == "silence" and line.get("seconds", 0.0) <= SILENCE:
+        return False
+    return line.get("phase") == "start" and line["connections"] > 0
 
 
 def _matches(status: Json, line: Json) -> bool:
     symbol = line.get("symbol", "*")
     about = "*" in (symbol, status["symbol"]) or symbol == status["symbol"]
-    # A status is let through once in 10 s per reason and symbol.
-    early = 11 * SECOND if status["kind"] == "dead_letter" else SECOND
+    # One report in 10 s per reason and symbol; a book that waits for its snapshot breaks no more.
+    early = {"dead_letter": 11 * SECOND, "resync": AFTER}.get(status["kind"], SECOND)
     return about and line["at"] - early <= status["ts_event"] <= line["at"] + SOON
 
 

@@ -41,7 +41,8 @@ def status(kind: str, at: int, **changes: Any) -> Json:
 
 def fault(kind: str, at: int, **changes: Any) -> Json:
     """A fault's line."""
-    return {"t": "fault", "kind": kind, "phase": "start", "at": at, **changes}
+    line = {"t": "fault", "kind": kind, "phase": "start", "connections": 1, "at": at}
+    return {**line, **changes}
 
 
 def evidence(
@@ -101,6 +102,10 @@ def test_a_fault_must_be_told_unless_the_connector_was_killed_meanwhile() -> Non
     assert judge_statuses(evidence(statuses=[right], faults=[lost])) == []
     killed = Deed("kill", "binance", DAY + 2 * SECOND, DAY + 3 * SECOND)
     assert judge_statuses(evidence(faults=[lost], deeds=[killed])) == []
+    late = Deed("kill", "binance", DAY + 9 * SECOND, DAY + 10 * SECOND)
+    assert judge_statuses(evidence(faults=[lost], deeds=[late])) != []
+    outage = Deed("stop", "broker", DAY - SECOND, DAY + 20 * SECOND)
+    assert judge_statuses(evidence(faults=[lost], deeds=[late, outage])) == []
 
 
 def test_a_status_without_a_cause_is_found() -> None:
