@@ -6,6 +6,7 @@ failed are kept in `chaos_seeds.txt`.
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.connectors.kafka.own_broker import own_broker
 from tests.integration.chaos_judge import (
     Book,
     Evidence,
+    faults_to_tell,
     judge_books,
     judge_statuses,
     judge_trades,
@@ -82,6 +84,8 @@ def verdict(here: World) -> list[str]:
         deeds = [deed for deed in here.deeds if deed.target in (venue, "broker")]
         evidence = Evidence(venue, trades, read("status"), ledger[venue], deeds)
         problems += judge_trades(evidence) + judge_statuses(evidence)
+        told = Counter(line["kind"] for line in faults_to_tell(evidence))
+        print(f"{venue}: {len(trades)} trades, {len(evidence.statuses)} statuses, told: {told}")
         records = read_topic(here.bootstrap, f"{PREFIX}market.books", partition)
         problems += judge_books(venue, records, told_books(here, venue))
     return problems
