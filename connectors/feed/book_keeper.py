@@ -35,7 +35,7 @@ class Speaker(Protocol):
 class _Kept:
     """One symbol's book."""
 
-    __slots__ = ("book", "crossed", "empty", "mending", "speaker", "sync")
+    __slots__ = ("book", "crossed", "empty", "mending", "speaker", "sync", "told_broken")
 
     def __init__(self, by_rest: bool) -> None:
         self.sync = BookSync(by_rest)
@@ -44,6 +44,8 @@ class _Kept:
         self.mending = False
         self.crossed = False
         self.empty = False
+        self.told_broken = False
+        """Readers were told to trust it no more, and not yet that it is whole again."""
 
 
 class BookKeeper:
@@ -141,6 +143,9 @@ class BookKeeper:
         stats.books_empty += empty and not kept.empty
         kept.crossed, kept.empty = crossed, empty
         self._state.publish_latest(event)
+        if kept.told_broken and kept.sync.live:
+            kept.told_broken = False
+            self._tell_whole(event.symbol)
 
     def _tell_broken(self, symbol: str, broken: Break) -> None:
         state = self._state
@@ -148,9 +153,17 @@ class BookKeeper:
         cause, from_id, to_id = broken
         state.stats.book_resyncs += 1
         state.tell("resync", stream, channel="books", cause=cause, from_id=from_id, to_id=to_id)
-        if state.staleness.mark(("books", symbol), time.monotonic(), "book"):
+        self._kept(symbol).told_broken = True
+        if state.staleness.mark_book(("books", symbol), time.monotonic()):
             cause = "book: it is broken and waits for a snapshot"
             state.tell("stale", stream, channel="books", cause=cause, seconds=0.0)
+
+    def _tell_whole(self, symbol: str) -> None:
+        state = self._state
+        change = state.staleness.recover(("books", symbol), time.monotonic())
+        if change is not None:
+            stream, cause = state.streams[symbol], change.cause
+            state.tell("recovered", stream, channel="books", seconds=change.seconds, cause=cause)
 
     def _mend(self, symbol: str, kept: _Kept) -> None:
         if not kept.mending:

@@ -72,19 +72,26 @@ class StalenessMonitor:
             return None
         self._last[stream] = when
         self._latest[stream[0]] = when
-        stale = self._stale.pop(stream, None)
+        stale = self._stale.get(stream)
         if stale is not None:
-            return Change(stream, False, when - stale.since, stale.cause)
+            return None if stale.cause == "book" else self.recover(stream, when)
         if pause > self._longest.get(stream, 0.0):
             self._longest[stream] = pause
         return None
 
-    def mark(self, stream: Stream, now: float, cause: Cause) -> bool:
-        """Take a stream for stale for a reason of the caller's; False where it is already."""
-        if stream in self._stale:
-            return False
-        self._stale[stream] = _Stale(now, cause)
-        return True
+    def mark_book(self, stream: Stream, now: float) -> bool:
+        """Take a stream for stale because its book is broken; False where it is already.
+
+        Its events do not end that, as they may be from before: the caller does, by `recover`.
+        """
+        known = self._stale.get(stream)
+        self._stale[stream] = _Stale(now if known is None else known.since, "book")
+        return known is None
+
+    def recover(self, stream: Stream, now: float) -> Change | None:
+        """End the staleness of a stream; None where it was not stale."""
+        stale = self._stale.pop(stream, None)
+        return None if stale is None else Change(stream, False, now - stale.since, stale.cause)
 
     def check(self, now: float) -> list[Change]:
         """Streams that have become stale since the last call."""

@@ -36,7 +36,7 @@ TOLD_BY = {
 """Kinds of status by kind of fault; the others lose nothing and are not told."""
 ENDING = ("disconnect", "half_open", "silence", "shutdown")
 """Faults that cost a connection."""
-AFTER = 8 * SECOND
+AFTER = 6 * SECOND
 """So long after its start or a new connection a feed is whole again: filled, books joined."""
 ALARMS = ("disconnected", "stale", "gap", "resync", "dead_letter", "skew")
 

@@ -129,7 +129,7 @@ class Connector:
             "COINBASE_EXCHANGE_REST_URL": at["rest"],
             "BACKOFF_BASE": "0.2",
             "BACKOFF_CAP": "2",
-            "RENEW": "20",
+            "RENEW": "30",
             "SILENCE": str(SILENCE),
             "METRICS_PORT": "-1",
         }

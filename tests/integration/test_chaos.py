@@ -85,7 +85,13 @@ def verdict(here: World) -> list[str]:
         evidence = Evidence(venue, trades, read("status"), ledger[venue], deeds)
         problems += judge_trades(evidence) + judge_statuses(evidence)
         told = Counter(line["kind"] for line in faults_to_tell(evidence))
-        print(f"{venue}: {len(trades)} trades, {len(evidence.statuses)} statuses, told: {told}")
+        kinds = Counter(status["kind"] for status in evidence.statuses)
+        missing = sum(1 for _ in evidence.lines("trade")) - len(trades)
+        starts = here.connectors[venue].starts
+        print(
+            f"{venue}: {starts} starts, {len(trades)} trades, {missing} missing; "
+            f"statuses {dict(kinds)}; faults judged {dict(told)}"
+        )
         records = read_topic(here.bootstrap, f"{PREFIX}market.books", partition)
         problems += judge_books(venue, records, told_books(here, venue))
     return problems

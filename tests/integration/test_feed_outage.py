@@ -277,6 +277,7 @@ async def test_what_is_dropped_is_counted_and_comes_back_by_rest(
         await exchange.send(*exchange.make("BTCUSDT", range(402, 1_402)))
         await exchange.send(*(depth.format(n, n, now) for n in range(161, 171)))
         await until(lambda: feed.stats.dropped == {"trades": 1_000, "books": 1})
+        exchange.book_id = 165
         await asyncio.to_thread(kafka.start)
         await until(lambda: not state.publisher.congested, 30)
         # Venue time moves on: what is missing is overdue.
@@ -289,8 +290,12 @@ async def test_what_is_dropped_is_counted_and_comes_back_by_rest(
         "an update was dropped because Kafka is slow"
     ]
     books = [r.json for r in feed.read("books") if r.json["event_type"] == "book"]
-    assert [(b["is_snapshot"], b["sequence"]) for b in books[:2]] == [(True, 150), (False, 160)]
-    assert books[2]["is_snapshot"]
+    assert [(b["is_snapshot"], b["sequence"]) for b in books[:3]] == [
+        (True, 150),
+        (False, 160),
+        (True, 165),
+    ]
+    assert [b["sequence"] for b in books[3:]] == [166, 167, 168, 169, 170]
 
 
 @pytest.mark.timeout(100)

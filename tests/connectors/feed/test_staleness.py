@@ -77,12 +77,15 @@ def test_the_neighbours_of_a_silent_stream_tell_the_cause() -> None:
     }
 
 
-def test_a_stream_that_was_marked_recovers_with_the_cause_it_was_marked_for() -> None:
-    """Marked once; its next event ends it."""
+def test_a_broken_book_recovers_by_word_of_its_keeper_only() -> None:
+    """Updates counted since the last look may be from before the break."""
     watched = monitor()
-    assert watched.mark(BOOK, 5.0, "book")
-    assert not watched.mark(BOOK, 6.0, "book")
-    assert watched.seen(BOOK, 7.0) == Change(BOOK, False, 2.0, "book")
+    assert watched.mark_book(BOOK, 5.0)
+    assert not watched.mark_book(BOOK, 6.0)
+    assert watched.seen(BOOK, 7.0) is None
+    assert watched.stale == {BOOK}
+    assert watched.recover(BOOK, 8.0) == Change(BOOK, False, 3.0, "book")
+    assert watched.recover(BOOK, 9.0) is None
 
 
 def test_a_silence_is_usual_only_for_a_stream_known_to_make_such_pauses() -> None:
