@@ -55,9 +55,9 @@ def told_books(here: World, venue: str) -> Callable[[BookUpdate], Book | None]:
 
     def truth(update: BookUpdate) -> Book | None:
         # Binance numbers its books; the others' frames carry the time of theirs.
-        name, value = ("sequence", update.sequence) if venue == "binance" else ("time", None)
-        moment = update.ts_event if value is None else value
-        path = f"/book?exchange={venue}&symbol={update.symbol}&{name}={moment}"
+        by_number = venue == "binance"
+        moment = f"sequence={update.sequence}" if by_number else f"time={update.ts_event}"
+        path = f"/book?exchange={venue}&symbol={update.symbol}&{moment}"
         try:
             book = here.exchange.call(path)
         except HTTPError as error:
