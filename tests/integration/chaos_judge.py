@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -199,9 +199,15 @@ def _lasts(line: Json) -> int:
 
 
 def judge_books(
-    venue: str, records: Iterable[Written], truth: Callable[[BookUpdate], Book | None]
+    venue: str,
+    records: Iterable[Written],
+    truth: Callable[[BookUpdate], Book | None],
+    symbols: Collection[str] = (),
 ) -> list[str]:
-    """Each book that a reader builds from the topic is the exchange's at the same moment."""
+    """Each book that a reader builds from the topic is the exchange's at the same moment.
+
+    ``symbols`` are those that must have a book.
+    """
     updates = [one for one in map(_book_update, records) if one is not None]
     places: dict[str, list[int]] = defaultdict(list)
     for place, update in enumerate(updates):
@@ -212,7 +218,7 @@ def judge_books(
         for place in [*mine[:: max(1, len(mine) // COMPARED)], mine[-1]]
     }
     books: dict[str, OrderBook] = defaultdict(OrderBook)
-    problems = []
+    problems = [f"{venue}: {one} has no book" for one in symbols if one not in places]
     for place, update in enumerate(updates):
         book = books[update.symbol]
         try:

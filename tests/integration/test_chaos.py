@@ -93,7 +93,8 @@ def verdict(here: World) -> list[str]:
             f"statuses {dict(kinds)}; faults judged {dict(told)}"
         )
         records = read_topic(here.bootstrap, f"{PREFIX}market.books", partition)
-        problems += judge_books(venue, records, told_books(here, venue))
+        symbols = {line["symbol"] for line in evidence.lines("trade")}
+        problems += judge_books(venue, records, told_books(here, venue), symbols)
     return problems
 
 

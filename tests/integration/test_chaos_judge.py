@@ -135,3 +135,4 @@ def test_a_book_that_differs_breaks_or_was_never_told_is_found() -> None:
     assert "no such book" in judge_books("binance", [first], lambda _: None)[0]
     broken = judge_books("binance", [first, record(5, 6, "[]")], lambda _: ({10: 1}, {}))  # type: ignore[dict-item,return-value]
     assert any("does not continue 1" in problem for problem in broken)
+    assert judge_books("binance", [], lambda _: None, [SYMBOL]) == ["binance: BTC-USDT has no book"]
