@@ -132,6 +132,8 @@ class Connector:
             "RENEW": "30",
             "SILENCE": str(SILENCE),
             "METRICS_PORT": "-1",
+            # What two connections bring is published once.
+            "CONNECTIONS": "2" if venue == "kraken" else "1",
         }
         self._child: Child | None = None
         self._next_start = 0.0
