@@ -36,8 +36,20 @@ TOLD_BY = {
 """Kinds of status by kind of fault; the others lose nothing and are not told."""
 ENDING = ("disconnect", "half_open", "silence", "shutdown")
 """Faults that cost a connection."""
-AFTER = 6 * SECOND
-"""So long after its start or a new connection a feed is whole again: filled, books joined."""
+WHOLE = 6.0
+"""Seconds after its start or a new connection in which a feed is whole: filled, books joined."""
+PEACE = {
+    "disconnect": (0.0, 2.0),
+    "shutdown": (0.0, 5.0),
+    "half_open": (WHOLE, SILENCE + 2),
+    "silence": (WHOLE, SILENCE + 2),
+    "book_gap": (WHOLE, 2.0),
+    "checksum": (WHOLE, 2.0),
+    "malformed": (WHOLE, 2.0),
+    "truncate": (WHOLE, 2.0),
+}
+"""Seconds before and after a fault in which nothing else may end the connection; 0 before: the
+ledger says that there was one."""
 ALARMS = ("disconnected", "stale", "gap", "resync", "dead_letter", "skew")
 
 
@@ -139,23 +151,25 @@ def judge_statuses(evidence: Evidence) -> list[str]:
 
 
 def faults_to_tell(evidence: Evidence) -> list[Json]:
-    """Faults that hit a connector in peace: nothing else was on its way to break the same line."""
+    """Faults that hit a connector in peace: nothing else was on its way to hide them."""
     kills = list(_kills(evidence.deeds))
     ends = [
         line["at"]
         for line in evidence.lines("fault")
         if line["kind"] in ENDING and line.get("phase") == "start"
     ]
-    ends += [s["ts_event"] for s in evidence.told("disconnected") if "renewed" in s["cause"]]
+    renewals = [s["ts_event"] for s in evidence.told("disconnected") if "renewed" in s["cause"]]
     found = []
-    for line in evidence.lines("fault"):
+    for line in filter(_to_be_told, evidence.lines("fault")):
         at = line["at"]
-        until = at + round(
-            (SILENCE + 2 if line["kind"] in ("half_open", "silence") else 2) * SECOND
+        before, after = (round(seconds * SECOND) for seconds in PEACE[line["kind"]])
+        others = ends + renewals if line["kind"] in ("half_open", "silence") else ends
+        peaceful = not any(
+            begin <= at + after and at <= end + max(before, 2 * SECOND) for begin, end in kills
         )
-        peaceful = not any(begin <= until and at <= end + AFTER for begin, end in kills)
-        peaceful &= not any(at - AFTER <= end <= until and end != at for end in ends)
-        if _to_be_told(line) and peaceful:
+        if before:
+            peaceful &= not any(at - before <= end <= at + after and end != at for end in others)
+        if peaceful:
             found.append(line)
     return found
 
@@ -186,7 +200,9 @@ def _matches(status: Json, line: Json) -> bool:
     symbol = line.get("symbol", "*")
     about = "*" in (symbol, status["symbol"]) or symbol == status["symbol"]
     # One report in 10 s per reason and symbol; a book that waits for its snapshot breaks no more.
-    early = {"dead_letter": 11 * SECOND, "resync": AFTER}.get(status["kind"], SECOND)
+    early = {"dead_letter": 11 * SECOND, "resync": round(WHOLE * SECOND)}.get(
+        status["kind"], SECOND
+    )
     return about and line["at"] - early <= status["ts_event"] <= line["at"] + SOON
 
 

@@ -33,6 +33,8 @@ from tests.integration.chaos_world import PREFIX, SYMBOLS, World, world
 pytestmark = pytest.mark.integration
 KEPT = Path(__file__).with_name("chaos_seeds.txt")
 SEED = int(os.environ.get("MARKET_STREAMS_CHAOS_SEED", "1"))
+LEAST_JUDGED = 5
+"""Faults whose status must have been looked for."""
 SETTLE = 15.0
 """Seconds of peace at the end: holes are asked for, books joined."""
 
@@ -71,6 +73,7 @@ def told_books(here: World, venue: str) -> Callable[[BookUpdate], Book | None]:
 
 def verdict(here: World) -> list[str]:
     """What is wrong in the topics."""
+    judged = 0
     problems = [fault for one in here.connectors.values() for fault in one.faults]
     ledger = read_ledger(here.exchange.ledger)
     for venue in VENUES:
@@ -85,6 +88,7 @@ def verdict(here: World) -> list[str]:
         evidence = Evidence(venue, trades, read("status"), ledger[venue], deeds)
         problems += judge_trades(evidence) + judge_statuses(evidence)
         told = Counter(line["kind"] for line in faults_to_tell(evidence))
+        judged += told.total()
         kinds = Counter(status["kind"] for status in evidence.statuses)
         missing = sum(1 for _ in evidence.lines("trade")) - len(trades)
         starts = here.connectors[venue].starts
@@ -95,6 +99,8 @@ def verdict(here: World) -> list[str]:
         records = read_topic(here.bootstrap, f"{PREFIX}market.books", partition)
         symbols = {line["symbol"] for line in evidence.lines("trade")}
         problems += judge_books(venue, records, told_books(here, venue), symbols)
+    if judged < LEAST_JUDGED:
+        problems.append(f"only {judged} faults hit a connector in peace: the plan proves little")
     return problems
 
 
