@@ -82,7 +82,8 @@ class Coinbase(Venue, CoinbaseProtocol):
                 feed.reset(*symbol.book(), symbol.update_id)
                 self._told[product] = self.note_book(symbol, self.market_now_us())
             else:
-                self.repeat_book(symbol, self._told[product], self.market_now_us())
+                log = self.book_logs[symbol.instrument.symbol]
+                log.repeat(self._told[product], self.market_now_us())
             event = book_event(
                 "snapshot",
                 product,

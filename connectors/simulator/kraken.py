@@ -109,7 +109,7 @@ class Kraken(Venue, KrakenProtocol):
                 book = self._books[stream] = TopBook(symbol, int(str(stream.option)))
                 self._told[stream] = self.note_book(symbol, now_us)
             else:
-                self.repeat_book(symbol, self._told[stream], now_us)
+                self.book_logs[symbol.instrument.symbol].repeat(self._told[stream], now_us)
             bids, asks = list(book.bids.items()), list(book.asks.items())
             crc = frames.checksum(symbol.instrument, book.bids, book.asks)
             conn.send(frames.book("snapshot", symbol.instrument, bids, asks, crc, now_us))

@@ -368,10 +368,6 @@ class Venue(Server):
         """Remember a book that is told now, with the time that its frame carries."""
         return self.book_logs[symbol.instrument.symbol].note(time_us)
 
-    def repeat_book(self, symbol: SymbolMarket, point: Point, time_us: int) -> None:
-        """Remember that a book of before is told again: a snapshot between two updates."""
-        self.book_logs[symbol.instrument.symbol].repeat(point, time_us)
-
     def market_now_us(self) -> int:
         """The venue's own time: end of the slice that is being made, plus the venue's skew."""
         return max(self._to_us, self.clock.now_us) + self.skew_us
