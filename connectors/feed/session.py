@@ -42,6 +42,9 @@ WATCH_PERIOD = 0.1
 """Seconds between two looks at the connection."""
 
 
+MOST_QUIET = 5.0
+"""Times the limit of silence that a connection of thin symbols may say nothing."""
+
 QUIET = 5.0
 """Seconds after which a live connection without data is relied on: the market is quiet."""
 
@@ -265,15 +268,18 @@ class Session:
     def _judge(self, silence: Silence) -> None:
         """Return where a silence is usual; else tell of it and raise FeedStale.
 
-        A connection of thin symbols may be silent for long, and its pings are answered.
+        A connection of thin symbols may be silent for long while its pings are answered, but not
+        for ever: some servers answer pings and have forgotten their client.
         """
-        monitor, wanted = self._state.staleness, self._group.wanted
-        if silence.answered and all(monitor.is_usual(one, silence.seconds) for one in wanted):
+        state, seconds = self._state, silence.seconds
+        short = seconds < MOST_QUIET * (state.settings.silence or state.venue.limits.silence)
+        usual = all(state.staleness.is_usual(one, seconds) for one in self._group.wanted)
+        if silence.answered and short and usual:
             return
         cause: Cause = "venue" if silence.answered else "connection"
         words = "pings are answered" if silence.answered else "not even a ping is answered"
-        words = f"{cause}: no frame for {silence.seconds:.1f} s, {words}"
-        self._state.tell("stale", cause=words, seconds=silence.seconds, source=self.source)
+        words = f"{cause}: no frame for {seconds:.1f} s, {words}"
+        state.tell("stale", cause=words, seconds=seconds, source=self.source)
         raise FeedStale(words)
 
 
