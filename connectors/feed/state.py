@@ -224,7 +224,9 @@ class FeedState:
                 tracker.expect(dropped.trade_seq, dropped.ts_event)
 
     def _release(self, event: Kept) -> None:
-        """Publish what was held back: there is room again."""
+        """Publish what was held back: there is room again, and its symbol is still wanted."""
+        if event.symbol not in self.streams:
+            return
         if isinstance(event, Trade):
             self.publish_trade(event)
         else:
