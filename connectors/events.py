@@ -123,13 +123,15 @@ class FeedStatus(MarketEvent, frozen=True, gc=False, tag_field="event_type", tag
     channel: str
     """``trades``, ``quotes``, ``books``, or ``*``."""
     cause: str
-    """In words: close code, timeout, which limit was hit."""
+    """In words: close code, timeout, which limit was hit. ``stale`` and its ``recovered`` begin
+    with ``symbol``, ``channel``, ``venue``, ``connection`` or ``book``: see `feed.staleness`."""
     from_id: int | None
     """First id of the range concerned (``gap``: first missing trade_seq or sequence)."""
     to_id: int | None
     """Last id of the range concerned, inclusive; null where it is not known yet."""
     seconds: float | None
-    """How long the state lasted, where it has ended (``recovered``, ``subscribed``)."""
+    """How long the state has lasted: until now (``stale``) or until its end (``recovered``,
+    ``subscribed``). It began so long before ``ts_event``."""
 
 
 class Heartbeat(MarketEvent, frozen=True, tag_field="event_type", tag="heartbeat"):

@@ -38,6 +38,7 @@ class FeedStats:
         "delivery_errors",
         "depth_bytes",
         "depth_records",
+        "dropped",
         "duplicates",
         "filled",
         "frames",
@@ -69,6 +70,8 @@ class FeedStats:
         """Trades brought by REST that no socket had brought."""
         self.conflated = 0
         """Quotes and book updates merged into a later one because Kafka was slow."""
+        self.dropped: dict[str, int] = {}
+        """By channel: events given up because Kafka was slow and the policy says so."""
         self.gaps = 0
         self.gap_trades = 0
         self.reconnects = 0
@@ -122,6 +125,12 @@ class FeedCollector(Collector):
         for kind, number in stats.statuses.items():
             told.add_metric([stats.venue, kind], number)
         yield told
+        dropped = CounterMetricFamily(
+            "feed_dropped", "Events dropped because Kafka was slow.", labels=["venue", "channel"]
+        )
+        for channel, number in stats.dropped.items():
+            dropped.add_metric([stats.venue, channel], number)
+        yield dropped
         lag = GaugeMetricFamily(
             "feed_lag_seconds", "Receipt minus event time.", labels=["venue", "quantile"]
         )

@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from connectors.errors import ConfigurationError
+from connectors.kafka.backlog import LosingPolicy, Policy
 
 
 class Settings(BaseSettings):
@@ -62,7 +63,13 @@ class Settings(BaseSettings):
     buffer_patience: float = Field(5.0, ge=0)
     """How long a full buffer leaves the socket unread before the socket is closed."""
     conflate_above: float = Field(0.5, gt=0, le=1)
-    """Share of the buffer above which quotes and books are conflated, to leave room for trades."""
+    """Share of the buffer above which the policies below count, to leave room for trades."""
+    backpressure_trades: LosingPolicy = "block"
+    backpressure_quotes: Policy = "conflate"
+    backpressure_books: Policy = "conflate"
+    backpressure_candles: LosingPolicy = "block"
+    backpressure_queue: int = Field(10_000, ge=1)
+    """Events of a channel that wait under ``drop_oldest``."""
     flush_timeout: float = Field(30.0, ge=0)
 
     shard: int = Field(0, ge=0)
@@ -95,6 +102,16 @@ class Settings(BaseSettings):
 
     metrics_port: int = Field(0, ge=-1, le=65535)
     """Prometheus metrics on 127.0.0.1. 0: any free port (it is logged); -1: off."""
+
+    @property
+    def policies(self) -> dict[str, Policy]:
+        """What becomes of each channel's events while Kafka is slow."""
+        return {
+            "trades": self.backpressure_trades,
+            "quotes": self.backpressure_quotes,
+            "books": self.backpressure_books,
+            "candles": self.backpressure_candles,
+        }
 
     @property
     def dead_letter_folder(self) -> Path:

@@ -45,8 +45,8 @@ class HeartbeatWriter:
         stalled = publisher.blocked or publisher.stalls != self._stalls
         self._stalls = publisher.stalls
         for channel, clock in state.clocks.items():
-            # Conflated quotes and books wait: a heartbeat would overtake them.
-            waits = publisher.congested and channel in ("quotes", "books")
+            # What is held back waits: a heartbeat would overtake it.
+            waits = publisher.congested and publisher.backlog.holds(channel)
             at = clock.tick(now, quiet=state.quiet(channel), stalled=stalled or waits)
             if at is not None:
                 self._write(channel, at, now)

@@ -35,7 +35,7 @@ class Speaker(Protocol):
 class _Kept:
     """One symbol's book."""
 
-    __slots__ = ("book", "crossed", "empty", "mending", "speaker", "sync")
+    __slots__ = ("book", "crossed", "empty", "mending", "speaker", "sync", "told_broken")
 
     def __init__(self, by_rest: bool) -> None:
         self.sync = BookSync(by_rest)
@@ -44,6 +44,8 @@ class _Kept:
         self.mending = False
         self.crossed = False
         self.empty = False
+        self.told_broken = False
+        """Readers were told to trust it no more, and not yet that it is whole again."""
 
 
 class BookKeeper:
@@ -57,6 +59,7 @@ class BookKeeper:
         self._state = state
         self._books: dict[str, _Kept] = {}
         self._to_mend: asyncio.Queue[str] = asyncio.Queue()
+        state.book_dropped = self.dropped
 
     def _kept(self, symbol: str) -> _Kept:
         kept = self._books.get(symbol)
@@ -108,6 +111,15 @@ class BookKeeper:
         if kept.speaker is None or kept.speaker is speaker:
             self._lose(symbol, kept, cause)
 
+    def dropped(self, symbol: str) -> None:
+        """An update was given up because Kafka is slow: what follows it is of no use to anybody.
+
+        The book is asked for anew once there is room.
+        """
+        publisher = self._state.publisher
+        publisher.count_dropped("books", len(publisher.backlog.forget_book(symbol)))
+        self._lose(symbol, self._kept(symbol), "an update was dropped because Kafka is slow")
+
     def _lose(self, symbol: str, kept: _Kept, cause: str) -> None:
         if kept.sync.live:
             self._tell_broken(symbol, Break(cause, kept.sync.sequence + 1, None))
@@ -135,6 +147,9 @@ class BookKeeper:
         stats.books_empty += empty and not kept.empty
         kept.crossed, kept.empty = crossed, empty
         self._state.publish_latest(event)
+        if kept.told_broken and kept.sync.live:
+            kept.told_broken = False
+            self._tell_whole(event.symbol)
 
     def _tell_broken(self, symbol: str, broken: Break) -> None:
         state = self._state
@@ -142,9 +157,17 @@ class BookKeeper:
         cause, from_id, to_id = broken
         state.stats.book_resyncs += 1
         state.tell("resync", stream, channel="books", cause=cause, from_id=from_id, to_id=to_id)
-        if state.staleness.mark(("books", symbol)):
-            cause = "the book is broken and waits for a snapshot"
+        self._kept(symbol).told_broken = True
+        if state.staleness.mark_book(("books", symbol), time.monotonic()):
+            cause = "book: it is broken and waits for a snapshot"
             state.tell("stale", stream, channel="books", cause=cause, seconds=0.0)
+
+    def _tell_whole(self, symbol: str) -> None:
+        state = self._state
+        change = state.staleness.recover(("books", symbol), time.monotonic())
+        if change is not None:
+            stream, cause = state.streams[symbol], change.cause
+            state.tell("recovered", stream, channel="books", seconds=change.seconds, cause=cause)
 
     def _mend(self, symbol: str, kept: _Kept) -> None:
         if not kept.mending:
@@ -164,6 +187,8 @@ class BookKeeper:
         settings = self._state.settings
         try:
             for delay in delays(settings.backoff_base, settings.backoff_cap):
+                while self._state.publisher.sheds_books:  # noqa: ASYNC110 - set by its tick
+                    await asyncio.sleep(0.05)
                 if self._books.get(symbol) is not kept:
                     return
                 if kept.sync.by_rest:

@@ -74,6 +74,17 @@ class RecentTracker:
             if not hole.told:
                 self.dropped.append(Range(hole.low, hole.high))
 
+    def expect(self, sequence: int, now: int) -> None:
+        """Note that an id exists and was not taken. ``now`` is the venue time of its trade, µs."""
+        low = sequence if self.next is None else self.next
+        if sequence < low or sequence in self._seen:
+            return
+        last = self.holes[-1] if self.holes else None
+        if last is not None and last.high >= low - 1 and not (last.asked or last.told):
+            last.high = max(last.high, sequence)
+        else:
+            self.miss(low, sequence, now, self.last_time)
+
     def miss(self, low: int, high: int, now: int, after: int) -> None:
         """Note that trades may be missing in ``low``..``high``.
 

@@ -9,10 +9,16 @@ from typing import Any
 from connectors.events import Trade
 from connectors.feed.fill import OUT_OF_REACH, Filled
 from connectors.feed.sequence import Range, coalesce
+from connectors.feed.staleness import Cause
 from connectors.feed.staleness import Stream as StreamName
 from connectors.feed.state import FeedState, Stream
 from connectors.feed.status import moment
 
+WORDS: dict[Cause, str] = {
+    "symbol": "silent for longer than usual while other symbols of the channel are not",
+    "channel": "silent for longer than usual, like the whole channel, while others are not",
+    "venue": "silent for longer than usual, like everything, while the connection lives",
+}
 MAX_TRIES = 3
 """How often REST is asked for the same hole before it is told as a gap."""
 
@@ -118,6 +124,8 @@ class Repair:
     def ask_overdue(self, tasks: asyncio.TaskGroup) -> None:
         """Start a request for each symbol that misses trades for too long, in venue time."""
         state = self._state
+        if state.publisher.sheds_trades:
+            return  # what would come now would have no room either
         now = state.venue_time()
         patience = round(state.settings.missing_after * 1_000_000)
         for stream in state.streams.values():
@@ -171,7 +179,9 @@ class Repair:
             hole.since = max(hole.since, self._state.venue_time())
             if at_once or hole.tries >= MAX_TRIES:
                 first = None if filled is None else filled.oldest
-                words = cause + in_words(hole.after, 0 if first is None else first.ts_event)
+                words = cause
+                if self._state.venue.numbering != "consecutive":
+                    words += in_words(hole.after, 0 if first is None else first.ts_event)
                 self._state.tell_gaps(stream, hole.low, hole.high, words)
 
     def _dead_letters(self, filled: Filled) -> None:
@@ -191,7 +201,11 @@ class Repair:
             change = state.staleness.seen(name, now)
             if change is not None:
                 state.tell(
-                    "recovered", state.streams[symbol], channel=channel, seconds=change.seconds
+                    "recovered",
+                    state.streams[symbol],
+                    channel=channel,
+                    seconds=change.seconds,
+                    cause=change.cause,
                 )
         for change in state.staleness.check(now):
             stale_channel, symbol = change.stream
@@ -200,7 +214,7 @@ class Repair:
                 state.streams[symbol],
                 channel=stale_channel,
                 seconds=change.seconds,
-                cause="the connection lives, but this stream is silent for longer than usual",
+                cause=f"{change.cause}: {WORDS[change.cause]}",
             )
         state.stats.stale_streams = len(state.staleness.stale)
 

@@ -1,10 +1,10 @@
 """Which trade ids of one symbol were seen, and which are missing.
 
-For venues that number the trades of a symbol without holes (Binance, Coinbase). Pure: time is
-an argument, so the same code runs live and in replay.
+For venues that number the trades of a symbol without holes (Binance, Coinbase, Kraken). Pure: time
+is an argument, so the same code runs live and in replay.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -27,7 +27,8 @@ class Missing(Struct):
     told: bool = False
     """It was published as a gap. An id that comes all the same is still new."""
     after: int = 0
-    """Venue time of the last trade before it, µs; 0 where ids alone say what to ask for."""
+    """Venue time of the last trade before it, µs; 0 where it is not known. Venues that page by time
+    (Kraken) are asked from there."""
 
 
 class Range(NamedTuple):
@@ -56,7 +57,7 @@ class SequenceTracker:
         max_holes: How many holes are remembered.
     """
 
-    __slots__ = ("_first", "dropped", "floor", "holes", "max_holes", "next")
+    __slots__ = ("_first", "dropped", "floor", "holes", "last_time", "max_holes", "next")
 
     def __init__(self, floor: int | None = None, max_holes: int = 1000) -> None:
         if max_holes < 1:
@@ -70,6 +71,8 @@ class SequenceTracker:
         self._first: int | None = None if floor is None else floor + 1
         self.next: int | None = None if floor is None else floor + 1
         """The id that continues the span; None before the first one."""
+        self.last_time = 0
+        """Venue time of the trade with the highest id, µs; 0 where it is not known."""
 
     def accept(self, sequence: int, now: int) -> bool:
         """True if ``sequence`` is new (it then counts as seen), False for a duplicate.
@@ -79,13 +82,15 @@ class SequenceTracker:
         expected = self.next
         if sequence == expected:
             self.next = sequence + 1
+            self.last_time = now
             return True
         if expected is None:
-            self._first, self.next = sequence, sequence + 1
+            self._first, self.next, self.last_time = sequence, sequence + 1, now
             return True
         if sequence > expected:
-            self._add_hole(len(self.holes), Missing(expected, sequence - 1, now))
-            self.next = sequence + 1
+            hole = Missing(expected, sequence - 1, now, after=self.last_time)
+            self._add_hole(len(self.holes), hole)
+            self.next, self.last_time = sequence + 1, now
             return True
         return self._accept_behind(sequence, now)
 
@@ -96,7 +101,7 @@ class SequenceTracker:
             if self.floor is not None:
                 return False
             if sequence < self._first - 1:
-                self._add_hole(0, Missing(sequence + 1, self._first - 1, now))
+                self._add_hole(0, Missing(sequence + 1, self._first - 1, now, after=now))
             self._first = sequence
             return True
         # Holes are few and the wanted one is nearly always the last: search from the end.
@@ -105,20 +110,20 @@ class SequenceTracker:
             if sequence > hole.high:
                 return False
             if sequence >= hole.low:
-                self._split(index, hole, sequence)
+                self._split(index, hole, sequence, now)
                 return True
         return False
 
-    def _split(self, index: int, hole: Missing, sequence: int) -> None:
+    def _split(self, index: int, hole: Missing, sequence: int, now: int) -> None:
         """Take ``sequence`` out of ``hole``."""
         if hole.low == hole.high:
             del self.holes[index]
         elif sequence == hole.low:
-            hole.low += 1
+            hole.low, hole.after = sequence + 1, now
         elif sequence == hole.high:
             hole.high -= 1
         else:
-            above = msgspec.structs.replace(hole, low=sequence + 1)
+            above = msgspec.structs.replace(hole, low=sequence + 1, after=now)
             hole.high = sequence - 1
             self._add_hole(index + 1, above)
 
@@ -153,6 +158,23 @@ class SequenceTracker:
         """Holes that may still be filled."""
         return [hole for hole in self.holes if not hole.told]
 
+    def expect(self, sequence: int, now: int) -> None:
+        """Note that an id exists and was not taken: it is missing, as if it had been skipped.
+
+        ``now`` is the venue time of its trade, µs.
+        """
+        expected = sequence if self.next is None else self.next
+        if sequence < expected:
+            return
+        if self.next is None:
+            self._first = sequence
+        last = self.holes[-1] if self.holes else None
+        if last is not None and last.high == expected - 1 and not (last.asked or last.told):
+            last.high = sequence
+        else:
+            self._add_hole(len(self.holes), Missing(expected, sequence, now, after=self.last_time))
+        self.next, self.last_time = sequence + 1, now
+
     def miss(self, low: int, high: int, now: int, after: int) -> None:
         """Nothing to note: the ids themselves show what is missing."""
 
@@ -160,8 +182,11 @@ class SequenceTracker:
         """Nothing to note: an id that has come is no longer missing."""
 
     def since(self, low: int) -> int:
-        """0: a venue whose ids are consecutive is asked by id, not by time."""
-        return 0
+        """Venue time of the last trade known before ``low``, µs; 0 where it is not known."""
+        for hole in self.holes:
+            if hole.low <= low <= hole.high:
+                return hole.after
+        return self.last_time if low == self.next else 0
 
     @property
     def last(self) -> int | None:
@@ -192,16 +217,17 @@ def coalesce(holes: Iterable[Missing], span: int = 1000) -> list[Range]:
     return ranges
 
 
-def restore(settled: int | None, seen: Iterable[int], max_holes: int = 1000) -> SequenceTracker:
+def restore(settled: int | None, seen: Mapping[int, int], max_holes: int = 1000) -> SequenceTracker:
     """Tracker of a former process: all up to ``settled`` is done, and ``seen`` was published.
 
-    Without ``settled`` the lowest id seen is taken for the start.
+    Without ``settled`` the lowest id seen is taken for the start. ``seen`` gives venue times by id.
     """
     ordered = sorted(seen)
     floor = settled
     if floor is None and ordered:
         floor = ordered[0] - 1
     tracker = SequenceTracker(floor, max_holes)
+    tracker.last_time = 0 if settled is None else seen.get(settled, 0)
     for sequence in ordered:
-        tracker.accept(sequence, 0)
+        tracker.accept(sequence, seen[sequence])
     return tracker

@@ -32,6 +32,8 @@ from connectors.exchanges.base import (
 from connectors.feed.book_keeper import BookKeeper
 from connectors.feed.connection import Sender
 from connectors.feed.group import Group
+from connectors.feed.pulse import Pulse, Silence
+from connectors.feed.staleness import Cause
 from connectors.feed.status import wall_clock
 from connectors.kafka.serde import encode
 from connectors.metrics import LAG_SAMPLES
@@ -41,6 +43,9 @@ logger = logging.getLogger(__name__)
 WATCH_PERIOD = 0.1
 """Seconds between two looks at the connection."""
 
+
+MOST_QUIET = 5.0
+"""Times the limit of silence that a connection of thin symbols may say nothing."""
 
 QUIET = 5.0
 """Seconds after which a live connection without data is relied on: the market is quiet."""
@@ -139,9 +144,14 @@ class Session:
     def handle(self, frame: bytes, ts_recv: int) -> None:
         """Publish what one frame holds. The hot path: no await, no task, no queue."""
         stats = self._stats
+        publisher = self._publisher
         lag = 0
         for item in self._parse(frame, ts_recv):
-            if type(item) is Trade and not (stream := self._streams[item.symbol]).holding:
+            if (
+                type(item) is Trade
+                and not (stream := self._streams[item.symbol]).holding
+                and not publisher.sheds_trades
+            ):
                 when = item.ts_event
                 lag = ts_recv - when
                 if stream.tracker.accept(item.trade_seq, when):
@@ -160,7 +170,10 @@ class Session:
     def _handle_other(self, item: Item, ts_recv: int) -> int:
         """Anything but a live trade; gives its lag in µs, 0 where it has none."""
         if isinstance(item, Trade):
-            self._group.hold(item)
+            if self._streams[item.symbol].holding:
+                self._group.hold(item)
+            else:
+                self._state.shed_trade(item, time.monotonic())
             return ts_recv - item.ts_event
         if isinstance(item, Quote):
             if not (self._gone and ("quotes", item.symbol) in self._gone):
@@ -183,9 +196,7 @@ class Session:
         if Subscription("candles", candle.symbol) not in self._group.wanted:
             self._stats.unrouted += 1
             return 0
-        self._streams[candle.symbol].candles += 1
-        self._state.clocks["candles"].event(candle.ts_event)
-        self._publisher.event(candle, "candle")
+        self._state.publish_latest(candle)
         return candle.ts_recv - candle.ts_event
 
     def _control(self, item: Control) -> None:
@@ -302,23 +313,39 @@ class Session:
         state = self._state
         limits = state.venue.limits
         silence = state.settings.silence or limits.silence
-        opened = last_change = time.monotonic()
-        frames = self.frames
+        opened = time.monotonic()
+        pulse = Pulse(self._websocket, silence, opened)
         while True:
             await asyncio.sleep(WATCH_PERIOD)
             now = time.monotonic()
-            if self.frames != frames or self._publisher.blocked:
-                frames, last_change = self.frames, now
-            elif now - last_change > silence:
-                cause, seconds = "no frame at all", now - last_change
-                state.tell("stale", cause=cause, seconds=seconds, source=self.source)
-                raise FeedStale(f"no frame for {silence:g} s although the socket is open")
+            if self._publisher.blocked:
+                pulse.rest(now)
+            elif (found := await pulse.look(self.frames, now)) is not None:
+                self._judge(found)
+                pulse.rest(now)
             if now - opened > (state.settings.renew or limits.renew):
                 self._renew(f"connection is {now - opened:.0f} s old")
             if self._live_since is not None and not self._leg.settled.is_set():
                 quiet = now - self._live_since > QUIET
                 if quiet or self.received_data:
                     self._leg.settled.set()
+
+    def _judge(self, silence: Silence) -> None:
+        """Return where a silence is usual; else tell of it and raise FeedStale.
+
+        A connection of thin symbols may be silent for long while its pings are answered, but not
+        for ever: some servers answer pings and have forgotten their client.
+        """
+        state, seconds = self._state, silence.seconds
+        short = seconds < MOST_QUIET * (state.settings.silence or state.venue.limits.silence)
+        usual = all(state.staleness.is_usual(one, seconds) for one in self._group.wanted)
+        if silence.answered and short and usual:
+            return
+        cause: Cause = "venue" if silence.answered else "connection"
+        words = "pings are answered" if silence.answered else "not even a ping is answered"
+        words = f"{cause}: no frame for {seconds:.1f} s, {words}"
+        state.tell("stale", cause=words, seconds=seconds, source=self.source)
+        raise FeedStale(words)
 
 
 def new_source(venue: str, number: int) -> str:

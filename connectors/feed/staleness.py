@@ -1,13 +1,27 @@
-"""Which streams went silent, told apart from streams that are merely quiet.
+"""Which streams went silent and why, told apart from streams that are merely quiet.
 
 A stream is one channel of one symbol. A symbol that usually trades once a minute is not stale
-after half a minute: the limit grows with the longest pause the stream is known to make. Pure.
+after half a minute: the limit grows with the longest pause the stream is known to make. Where a
+stream is stale, its neighbours tell the cause; each cause is the first word of a ``stale`` status
+and of the ``recovered`` that ends it:
+
+| cause | the stream is silent beyond its limit, and |
+|---|---|
+| ``symbol`` | other symbols of its channel have events: the venue has lost or halted this one |
+| ``channel`` | no symbol of its channel has, but other channels do: the venue's channel is down |
+| ``venue`` | nothing has events, though the connection lives: its pings are answered |
+| ``connection`` | not even a ping is answered (told by `connectors.feed.pulse`, for all streams) |
+| ``book`` | its book is broken and waits for a snapshot |
+
+Pure.
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 Stream = tuple[str, str]
 """Channel and symbol."""
+
+Cause = Literal["symbol", "channel", "venue", "connection", "book"]
 
 
 class Change(NamedTuple):
@@ -16,7 +30,13 @@ class Change(NamedTuple):
     stream: Stream
     is_stale: bool
     seconds: float
-    """How long it has been silent (stale), or was (recovered)."""
+    """How long it has been silent (stale), or was (recovered): tells the beginning."""
+    cause: Cause
+
+
+class _Stale(NamedTuple):
+    since: float
+    cause: Cause
 
 
 class StalenessMonitor:
@@ -37,7 +57,9 @@ class StalenessMonitor:
         self._patience = patience
         self._last: dict[Stream, float] = {}
         self._longest: dict[Stream, float] = {}
-        self._stale: set[Stream] = set()
+        self._latest: dict[str, float] = {}
+        """Time of the last event of each channel."""
+        self._stale: dict[Stream, _Stale] = {}
 
     def watch(self, stream: Stream, now: float) -> None:
         """Begin (again) to expect events: after each subscribe. Learned pauses stay."""
@@ -47,7 +69,7 @@ class StalenessMonitor:
         """Expect nothing of it any more."""
         self._last.pop(stream, None)
         self._longest.pop(stream, None)
-        self._stale.discard(stream)
+        self._stale.pop(stream, None)
 
     def seen(self, stream: Stream, when: float) -> Change | None:
         """Note the time of the latest event, seconds; gives the recovery if it was stale."""
@@ -55,19 +77,27 @@ class StalenessMonitor:
         if pause < 0:
             return None
         self._last[stream] = when
-        if stream in self._stale:
-            self._stale.discard(stream)
-            return Change(stream, False, pause)
+        self._latest[stream[0]] = when
+        stale = self._stale.get(stream)
+        if stale is not None:
+            return None if stale.cause == "book" else self.recover(stream, when)
         if pause > self._longest.get(stream, 0.0):
             self._longest[stream] = pause
         return None
 
-    def mark(self, stream: Stream) -> bool:
-        """Take a stream for stale for a reason of the caller's; False where it is already."""
-        if stream in self._stale:
-            return False
-        self._stale.add(stream)
-        return True
+    def mark_book(self, stream: Stream, now: float) -> bool:
+        """Take a stream for stale because its book is broken; False where it is already.
+
+        Its events do not end that, as they may be from before: the caller does, by `recover`.
+        """
+        known = self._stale.get(stream)
+        self._stale[stream] = _Stale(now if known is None else known.since, "book")
+        return known is None
+
+    def recover(self, stream: Stream, now: float) -> Change | None:
+        """End the staleness of a stream; None where it was not stale."""
+        stale = self._stale.pop(stream, None)
+        return None if stale is None else Change(stream, False, now - stale.since, stale.cause)
 
     def check(self, now: float) -> list[Change]:
         """Streams that have become stale since the last call."""
@@ -75,13 +105,27 @@ class StalenessMonitor:
         for stream, last in self._last.items():
             silence = now - last
             if stream not in self._stale and silence > self.limit(stream):
-                self._stale.add(stream)
-                changes.append(Change(stream, True, silence))
+                cause = self._cause(stream, now)
+                self._stale[stream] = _Stale(last, cause)
+                changes.append(Change(stream, True, silence, cause))
         return changes
+
+    def _cause(self, stream: Stream, now: float) -> Cause:
+        """What the neighbours of a silent stream say."""
+        channels = {
+            channel for channel, when in self._latest.items() if now - when <= self._limits[channel]
+        }
+        if stream[0] in channels:
+            return "symbol"
+        return "channel" if channels else "venue"
 
     def limit(self, stream: Stream) -> float:
         """Seconds of silence after which this stream is stale."""
         return max(self._limits[stream[0]], self._patience * self._longest.get(stream, 0.0))
+
+    def is_usual(self, stream: Stream, seconds: float) -> bool:
+        """Whether a silence is one that the stream is known for: it is thin, not dead."""
+        return seconds <= self._patience * self._longest.get(stream, 0.0)
 
     @property
     def stale(self) -> frozenset[Stream]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from connectors.events import BookUpdate, Quote, StatusKind, Trade
+from connectors.events import BookUpdate, Candle, Quote, StatusKind, Trade
 from connectors.exchanges.base import DeadLetter, Instrument, Subscription, Venue
 from connectors.feed.fill import GapFiller
 from connectors.feed.heartbeat import HeartbeatClock
@@ -11,8 +11,10 @@ from connectors.feed.sequence import Range
 from connectors.feed.staleness import StalenessMonitor
 from connectors.feed.status import RateLimit, status
 from connectors.feed.tail import Tracker, new_tracker
+from connectors.kafka.backlog import Kept
 from connectors.kafka.publisher import Publisher
 from connectors.kafka.serde import encode
+from connectors.kafka.topics import KIND_OF_EVENT
 from connectors.metrics import FeedStats
 from connectors.settings import Settings
 
@@ -120,6 +122,9 @@ class FeedState:
         self.emit: Callable[[Any], None] = lambda status: publisher.event(status, "status")
         """Takes status events, and errors as `EngineEvent`; see `connectors.feed.reports`."""
         self._dead_reports = RateLimit()
+        self.book_dropped: Callable[[str], None] = lambda symbol: None
+        """Told of each symbol of which a book update was dropped; set by the keeper of books."""
+        publisher.release = self._release
 
     def _stream(self, instrument: Instrument) -> Stream:
         """The symbol's stream; a new one goes on where the log's tail says it ended."""
@@ -230,19 +235,47 @@ class FeedState:
         publisher = self.publisher
         publisher.put(publisher.trades_topic, stream.key, encode(trade), when // 1000)
 
-    def publish_latest(self, event: Quote | BookUpdate) -> None:
-        """Publish a quote or book update, or conflate it while Kafka is slow."""
+    def publish_latest(self, event: Quote | BookUpdate | Candle) -> None:
+        """Publish a quote, book update or candle; while Kafka is slow, as its policy says."""
         stream = self.streams[event.symbol]
         if isinstance(event, Quote):
             stream.quotes += 1
-            kind, clock = "quote", self.clocks["quotes"]
-        else:
+            channel = "quotes"
+        elif isinstance(event, BookUpdate):
             stream.books += 1
-            kind, clock = "book", self.clocks["books"]
-        if self.publisher.congested:
-            self.publisher.conflate(event)
+            channel = "books"
         else:
-            clock.event(event.ts_event)
+            stream.candles += 1
+            channel = "candles"
+        publisher = self.publisher
+        if publisher.congested and publisher.backlog.holds(channel):
+            for dropped in publisher.hold_back(channel, event):
+                if isinstance(dropped, BookUpdate):
+                    self.book_dropped(dropped.symbol)
+        else:
+            self.clocks[channel].event(event.ts_event)
+            publisher.event(event, KIND_OF_EVENT[type(event)])
+
+    def shed_trade(self, trade: Trade, now: float) -> None:
+        """Hold a trade back or drop it, as the policy says; ``now`` is monotonic.
+
+        A dropped one is a hole like any other: asked for by REST once there is room.
+        """
+        self.staleness.seen(("trades", trade.symbol), now)
+        for dropped in self.publisher.hold_back("trades", trade):
+            if isinstance(dropped, Trade):
+                tracker = self.streams[dropped.symbol].tracker
+                tracker.expect(dropped.trade_seq, dropped.ts_event)
+
+    def _release(self, event: Kept) -> None:
+        """Publish what was held back: there is room again, and its symbol is still wanted."""
+        if event.symbol not in self.streams:
+            return
+        if isinstance(event, Trade):
+            self.publish_trade(event)
+        else:
+            kind = KIND_OF_EVENT[type(event)]
+            self.clocks[f"{kind}s"].event(event.ts_event)
             self.publisher.event(event, kind)
 
     def dead_letter(self, item: DeadLetter, source: str, ts_recv: int, now: float) -> None:

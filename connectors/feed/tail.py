@@ -102,7 +102,7 @@ def restored(found: Found, numbering: Numbering) -> dict[str, Tracker]:
     oldest, settled, seen, _ = found
     symbols = settled.keys() | seen.keys()
     if numbering == "consecutive":
-        return {symbol: restore(settled.get(symbol), seen.get(symbol, ())) for symbol in symbols}
+        return {symbol: restore(settled.get(symbol), seen.get(symbol, {})) for symbol in symbols}
     return {
         symbol: restore_recent(oldest.get(symbol), settled.get(symbol), seen.get(symbol, {}))
         for symbol in symbols

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kafka import KafkaAdminClient
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import InvalidPartitionsError, KafkaError, TopicAlreadyExistsError
 
 from connectors.kafka.security import check_access, unreachable
 from connectors.kafka.topics import TOPICS, Topic
@@ -44,9 +44,9 @@ def ensure_topics(
         raise unreachable(bootstrap, error) from error
     try:
         existing = set(admin.list_topics())
-        changed = _create(admin, {n: t for n, t in wanted.items() if n not in existing})
-        changed += _grow(admin, {n: t for n, t in wanted.items() if n in existing})
-        return changed
+        created = _create(admin, {n: t for n, t in wanted.items() if n not in existing})
+        # Those that another process has made meanwhile too: it may need fewer partitions.
+        return created + _grow(admin, {n: t for n, t in wanted.items() if n not in created})
     except KafkaError as error:
         raise unreachable(bootstrap, error) from error
     finally:
@@ -77,6 +77,9 @@ def _grow(admin: KafkaAdminClient, present: dict[str, Topic]) -> list[str]:
         name = described["name"]
         if len(described["partitions"]) < present[name].partitions:
             grown[name] = present[name].partitions
-    if grown:
-        admin.create_partitions(grown)
+    for name, partitions in grown.items():
+        try:
+            admin.create_partitions({name: partitions})
+        except InvalidPartitionsError:  # another process was faster
+            continue
     return list(grown)

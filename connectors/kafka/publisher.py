@@ -2,8 +2,9 @@
 
 While there is room a record goes straight to the producer. Where Kafka is slow:
 
-- above a share of the buffer, quotes and books are conflated per symbol and counted, so that
-  what is left of the buffer is kept for trades;
+- above a share of the buffer, the policy of each channel says what becomes of its events (see
+  `connectors.kafka.backlog`); by default quotes and books are conflated, so that what is left of
+  the buffer is kept for trades;
 - when the buffer is full, the records of the frame at hand wait in ``pending`` and ``blocked``
   is set: the feed stops reading its socket until `tick` has found room.
 
@@ -18,9 +19,9 @@ from collections.abc import Callable
 from typing import Any
 
 from connectors.errors import BufferFull, BufferStuck, ProducerFailed
-from connectors.events import BookUpdate, Event, Quote
+from connectors.events import Event
 from connectors.kafka import topics
-from connectors.kafka.conflate import Conflator
+from connectors.kafka.backlog import Backlog, Kept
 from connectors.kafka.deadletters import DeadLetterFile
 from connectors.kafka.producers import Failure, Headers, Producer, Record
 from connectors.kafka.serde import encode
@@ -53,7 +54,11 @@ class Publisher:
         self.blocked = False
         """The buffer is full: stop reading."""
         self.congested = False
-        """Quotes and books are to be conflated: give them to `conflate`, not to `put`."""
+        """Events of channels that the backlog holds go to `hold_back`, not to `put`."""
+        self.sheds_trades = False
+        """Congested, and trades are not to block."""
+        self.sheds_books = False
+        """Congested, and updates of books are dropped: a snapshot would be too."""
         self.stalls = 0
         """How often the buffer was found full: tells that frames were left unread."""
         self._send: Callable[..., None] = producer.send
@@ -66,7 +71,9 @@ class Publisher:
         self._dead_topic = settings.topic(topics.DEAD_LETTERS.name)
         self._refused = DeadLetterFile(settings.dead_letter_folder, f"{exchange}-{settings.shard}")
         self._keys: dict[str, bytes] = {}
-        self._conflator = Conflator()
+        self.backlog = Backlog(settings.policies, settings.backpressure_queue)
+        self.release: Callable[[Kept], None] = self._release
+        """Publishes what the backlog gives back; a feed puts its own in this place."""
         self._cut: list[Failure] | None = None
         """After `cut`: what it could not send."""
 
@@ -123,10 +130,21 @@ class Publisher:
         )
         return True
 
-    def conflate(self, event: Quote | BookUpdate) -> None:
-        """Keep a quote or book update until there is room, merged with what is kept already."""
-        self._conflator.add(event)
-        self._stats.conflated = self._conflator.count
+    def hold_back(self, channel: str, event: Kept) -> list[Kept]:
+        """Treat an event as its channel's policy says; gives what is dropped, counted."""
+        dropped = self.backlog.add(channel, event)
+        self._stats.conflated = self.backlog.conflated
+        self.count_dropped(channel, len(dropped))
+        return dropped
+
+    def count_dropped(self, channel: str, number: int) -> None:
+        """Count events that will not be published."""
+        if number:
+            counts = self._stats.dropped
+            counts[channel] = counts.get(channel, 0) + number
+
+    def _release(self, event: Kept) -> None:
+        self.event(event, topics.KIND_OF_EVENT[type(event)])
 
     def dead_letter(
         self, raw: bytes, reason: str, detail: str, source: str, ts_recv: int, symbol: str | None
@@ -163,18 +181,23 @@ class Publisher:
         depth = self.producer.depth()
         self._stats.depth_records, self._stats.depth_bytes = depth
         if self.blocked:
-            self.congested = True
+            self._set_congested(True)
             return
         share = max(
             depth.records / self._settings.buffer_records,
             depth.bytes / self._settings.buffer_bytes,
         )
         if share > self._settings.conflate_above:
-            self.congested = True
+            self._set_congested(True)
         elif self.congested:
-            self.congested = False
-            for event in self._conflator.take():
-                self.event(event, "quote" if isinstance(event, Quote) else "book")
+            self._set_congested(False)
+            for event in self.backlog.take():
+                self.release(event)
+
+    def _set_congested(self, congested: bool) -> None:
+        self.congested = congested
+        self.sheds_trades = congested and self.backlog.holds("trades")
+        self.sheds_books = congested and self.backlog.drops("books")
 
     def _send_pending(self) -> None:
         """Hand waiting records over, in order, until the buffer is full again."""
@@ -215,8 +238,8 @@ class Publisher:
 
     async def close(self, patience: float) -> int:
         """Flush, end the producer, keep what Kafka did not take; gives how many that were."""
-        for event in self._conflator.take():
-            self.event(event, "quote" if isinstance(event, Quote) else "book")
+        for event in self.backlog.take():
+            self.release(event)
         deadline = time.monotonic() + patience
         alive = self._cut is None
         while alive and self._pending and not self.producer.broken and time.monotonic() < deadline:

@@ -8,6 +8,8 @@ make another venue's rows late; the usual key hash would mix venues and lose tha
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from connectors.events import BookUpdate, Candle, Quote, Trade
+
 KEEP_BY_SIZE = {"retention.ms": "-1", "retention.bytes": str(2 * 1024**3)}
 """Records carry venue time, and brokers compare it with the wall clock: a retention by time
 would delete a replayed market at once. So event-time topics are bounded by size only."""
@@ -161,6 +163,14 @@ TOPIC_OF_EVENT: dict[str, Topic] = {
     "status": STATUS,
 }
 """Topic by ``event_type``; heartbeats go to every event-time topic of their writer."""
+
+KIND_OF_EVENT: dict[type, str] = {
+    Trade: "trade",
+    Quote: "quote",
+    BookUpdate: "book",
+    Candle: "candle",
+}
+"""``event_type`` of the events that carry market data."""
 
 
 def event_key(exchange: str, symbol: str) -> bytes:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from aiohttp import web
 
 from connectors.simulator.book import BookFeed, Changes
+from connectors.simulator.booklog import Point
 from connectors.simulator.clock import Clock
 from connectors.simulator.coinbase_protocol import HEARTBEATS, CoinbaseProtocol
 from connectors.simulator.coinbase_rest import CoinbaseRest
@@ -38,6 +39,7 @@ class Coinbase(Venue, CoinbaseProtocol):
         super().__init__(market, ledger, faults, clock, limits, skew_us)
         self._batches: dict[SymbolMarket, list[TradeText]] = {}
         self._books: dict[str, BookFeed] = {}
+        self._told: dict[str, Point] = {}
         self._quoted: dict[str, tuple[int, int, int, int]] = {}
         self._changed: set[SymbolMarket] = set()
 
@@ -78,7 +80,10 @@ class Coinbase(Venue, CoinbaseProtocol):
             if feed is None:
                 feed = self._books[product] = BookFeed()
                 feed.reset(*symbol.book(), symbol.update_id)
-                self.note_book(symbol, self.market_now_us())
+                self._told[product] = self.note_book(symbol, self.market_now_us())
+            else:
+                log = self.book_logs[symbol.instrument.symbol]
+                log.repeat(self._told[product], self.market_now_us())
             event = book_event(
                 "snapshot",
                 product,
@@ -150,7 +155,7 @@ class Coinbase(Venue, CoinbaseProtocol):
     ) -> None:
         now_us = self.market_now_us()
         event = book_event("update", symbol.instrument.native_symbol, now_us, bids, asks)
-        self.note_book(symbol, now_us)
+        self._told[symbol.instrument.native_symbol] = self.note_book(symbol, now_us)
         lost = self.faults.strikes("book_gap", symbol.instrument.symbol, sequence=symbol.update_id)
         for conn in listeners:
             if lost:

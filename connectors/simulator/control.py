@@ -106,8 +106,10 @@ class Control:
         return web.json_response({"receivers": receivers})
 
     async def pause(self, request: web.Request) -> web.Response:
-        """Time stands; connections stay and are pinged."""
+        """Time stands; connections stay and are pinged. What has happened is told before."""
         self._engine.clock.paused = True
+        for venue in self._engine.venues.values():
+            venue.send_pending()
         return await self.state(request)
 
     async def resume(self, request: web.Request) -> web.Response:

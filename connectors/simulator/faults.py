@@ -14,6 +14,7 @@
 | shutdown | Binance: ``serverShutdown``, Coinbase: close 1001; cut ``delay`` wall seconds later |
 | slow_pong | the client's pings are answered ``delay`` (5) wall seconds late |
 | rest_down | REST answers 503 |
+| slow | frames leave in bursts, half of one ``delay`` (1) wall seconds after the other half |
 
 ``seconds`` is simulated time (default 30; none where only ``count`` is given); ``count`` bounds how
 many trades or book updates are hit, ``probability`` (1) how likely each is, ``symbol`` (BTC-USDT)
@@ -44,6 +45,7 @@ Kind = Literal[
     "shutdown",
     "slow_pong",
     "rest_down",
+    "slow",
 ]
 TRADE_KINDS = ("malformed", "truncate", "disorder", "duplicate")
 """Kinds that hit single trades; the first that hits decides."""
@@ -86,8 +88,8 @@ class Faults:
         """Whether nothing is broken: the fast path."""
         return not self._active
 
-    def start(self, fault: Fault, now_us: int) -> None:
-        """Begin a fault that lasts, and write it into the ledger."""
+    def start(self, fault: Fault, now_us: int, **more: object) -> None:
+        """Begin a fault that lasts, and write it into the ledger, with what else is known."""
         seconds = fault.seconds
         if seconds is None and fault.count is None:
             seconds = 30.0
@@ -96,7 +98,8 @@ class Faults:
             for name, value in msgspec.structs.asdict(fault).items()
             if name not in ("kind", "exchange", "at") and value is not None
         }
-        self._ledger.fault(fault.kind, self._exchange, phase="start", now_us=now_us, **details)
+        details |= {"phase": "start", "now_us": now_us, **more}
+        self._ledger.fault(fault.kind, self._exchange, **details)
         if fault.kind in INSTANT_KINDS:
             return
         until = None if seconds is None else now_us + round(seconds * 1_000_000)

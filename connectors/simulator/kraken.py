@@ -10,6 +10,7 @@ from aiohttp import web
 
 from connectors.simulator import kraken_frames as frames
 from connectors.simulator.book import Changes
+from connectors.simulator.booklog import Point
 from connectors.simulator.clock import Clock
 from connectors.simulator.faults import Faults, Kind
 from connectors.simulator.instruments import Instrument, fixed
@@ -68,6 +69,7 @@ class Kraken(Venue, KrakenProtocol):
     ) -> None:
         super().__init__(market, ledger, faults, clock, limits, skew_us)
         self._books: dict[Stream, TopBook] = {}
+        self._told: dict[Stream, Point] = {}
         self._quoted: dict[str, tuple[int, int, int, int]] = {}
         self._changed: set[SymbolMarket] = set()
 
@@ -101,13 +103,15 @@ class Kraken(Venue, KrakenProtocol):
             if frame is not None:
                 conn.send(frame)
         else:
+            now_us = self.market_now_us()
             book = self._books.get(stream)
             if book is None:
                 book = self._books[stream] = TopBook(symbol, int(str(stream.option)))
+                self._told[stream] = self.note_book(symbol, now_us)
+            else:
+                self.book_logs[symbol.instrument.symbol].repeat(self._told[stream], now_us)
             bids, asks = list(book.bids.items()), list(book.asks.items())
             crc = frames.checksum(symbol.instrument, book.bids, book.asks)
-            now_us = self.market_now_us()
-            self.note_book(symbol, now_us)
             conn.send(frames.book("snapshot", symbol.instrument, bids, asks, crc, now_us))
 
     def _send_old_trades(self, conn: Connection, symbol: SymbolMarket) -> None:
@@ -176,7 +180,7 @@ class Kraken(Venue, KrakenProtocol):
         symbol, now_us = book.symbol, self.market_now_us()
         if not (bids or asks):
             return
-        self.note_book(symbol, now_us)
+        self._told[stream] = self.note_book(symbol, now_us)
         if self.faults.strikes("book_gap", symbol.instrument.symbol, sequence=symbol.update_id):
             return
         crc = frames.checksum(symbol.instrument, book.bids, book.asks)

@@ -5,7 +5,8 @@
 - ``{"t":"sent","exchange","symbol","conn","via","ids","at"}``: trades that were truly and validly
   sent, in this order (a trade sent twice appears twice); ``via`` is ``ws``, ``snapshot`` or
   ``rest``; ``at`` is wall time in µs;
-- ``{"t":"fault","kind","exchange",…}``: each fault, with ``ids`` where it concerns trades;
+- ``{"t":"fault","kind","exchange",…}``: each fault, with ``ids`` where it concerns trades, and its
+  start with how many ``connections`` there were;
 - ``{"t":"end","trades":n}``: the run ended cleanly after n trades.
 """
 

@@ -15,7 +15,7 @@ from typing import ClassVar, NamedTuple
 from aiohttp import WSMsgType, web
 from aiohttp.typedefs import Handler
 
-from connectors.simulator.booklog import BookLog
+from connectors.simulator.booklog import BookLog, Point
 from connectors.simulator.clock import Clock
 from connectors.simulator.faults import Fault, Faults, Kind
 from connectors.simulator.instruments import Instrument
@@ -185,7 +185,7 @@ class Server(ABC):
             raise ValueError(f"{self.name} sends no checksums")
         if fault.kind == "silence":
             self.send_pending()
-        self.faults.start(fault, self.clock.now_us)
+        self.faults.start(fault, self.clock.now_us, connections=len(self.connections))
         if fault.kind == "disconnect":
             for conn in tuple(self.connections.values()):
                 self.drop(conn, "fault: disconnect")
@@ -236,6 +236,10 @@ class Server(ABC):
                 self.drop(conn, f"{conn.unread} bytes unread")
 
     def _flush(self, conn: Connection) -> None:
+        slow = None if self.faults.quiet else self.faults.active("slow")
+        delay = 0.0 if slow is None else 1.0 if slow.delay is None else slow.delay
+        if conn.waits(time.monotonic(), delay):
+            return
         if conn.open and not conn.half_open:
             for (symbol, via), ids in conn.sent.items():
                 self.sent += len(ids)
@@ -360,9 +364,9 @@ class Venue(Server):
                 self._through_faults(symbol, trades)
         self.end_slice(to_us)
 
-    def note_book(self, symbol: SymbolMarket, time_us: int) -> None:
+    def note_book(self, symbol: SymbolMarket, time_us: int) -> Point:
         """Remember a book that is told now, with the time that its frame carries."""
-        self.book_logs[symbol.instrument.symbol].note(time_us)
+        return self.book_logs[symbol.instrument.symbol].note(time_us)
 
     def market_now_us(self) -> int:
         """The venue's own time: end of the slice that is being made, plus the venue's skew."""

@@ -51,6 +51,9 @@ class Connection:
         self.half_open = False
         """The socket stays, but nothing that is sent arrives and nothing received counts."""
         self._out: list[bytes] = []
+        self._cut = False
+        """The last write ended within a frame."""
+        self._written = self.opened
         self._pings: dict[bytes, float] = {}
         self._last_ping = self.opened
         self._received: deque[float] = deque()
@@ -79,8 +82,29 @@ class Connection:
         """Remember for the ledger that a trade was queued in a valid frame."""
         self.sent.setdefault((symbol, via), []).append(trade_id)
 
+    def waits(self, now: float, delay: float) -> bool:
+        """Whether a slow line keeps what is queued; bursts go out ``delay`` seconds apart.
+
+        A burst ends in the midst of a frame: the rest of it comes with the next one.
+        """
+        if not delay:
+            return False
+        if now - self._written < delay:
+            return True
+        self._written = now
+        data = b"".join(self._out)
+        if self._cut or len(data) < 2:
+            self._cut = False
+            return False
+        self._cut = True
+        if self.open and not self.half_open:
+            self.transport.write(data[: len(data) // 2])
+        self._out = [data[len(data) // 2 :]]
+        return True
+
     def flush(self) -> None:
         """Write what is queued."""
+        self._cut = False
         if self._out:
             if self.open and not self.half_open:
                 self.transport.write(b"".join(self._out))

@@ -23,6 +23,7 @@ def test_a_scrape_shows_what_was_counted() -> None:
     """Counters, dead letters by reason and lag percentiles appear with their labels."""
     stats = FeedStats("binance")
     stats.frames, stats.duplicates, stats.dead_letters = 4, 3, {"price": 2}
+    stats.dropped = {"books": 5}
     stats.lags[:4] = [1_000_000, 2_000_000, 3_000_000, 4_000_000]
 
     def refresh() -> None:
@@ -33,6 +34,7 @@ def test_a_scrape_shows_what_was_counted() -> None:
     shown = scrape(port)
     assert shown['feed_events_total{channel="trades",venue="binance"}'] == 7
     assert shown['feed_duplicates_total{venue="binance"}'] == 3
+    assert shown['feed_dropped_total{channel="books",venue="binance"}'] == 5
     assert shown['feed_dead_letters_total{reason="price",venue="binance"}'] == 2
     assert shown['feed_lag_seconds{quantile="0.99",venue="binance"}'] == 4.0
 

@@ -37,6 +37,27 @@ def test_each_fault_is_named_with_its_variable_at_once(monkeypatch: pytest.Monke
     assert "PRODUCER" in str(caught.value) and "BUFFER_RECORDS" in str(caught.value)
 
 
+def test_a_policy_that_a_channel_cannot_have_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Trades cannot stand for each other, so they are never conflated."""
+    monkeypatch.setenv("BACKPRESSURE_TRADES", "conflate")
+    monkeypatch.setenv("BACKPRESSURE_BOOKS", "drop")
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+    text = str(caught.value)
+    assert "BACKPRESSURE_TRADES: Input should be 'block', 'drop_oldest' or 'drop_newest'" in text
+    assert "BACKPRESSURE_BOOKS: Input should be 'block', 'conflate'" in text
+    monkeypatch.setenv("BACKPRESSURE_TRADES", "drop_newest")
+    monkeypatch.setenv("BACKPRESSURE_BOOKS", "block")
+    assert load_settings().policies == {
+        "trades": "drop_newest",
+        "quotes": "conflate",
+        "books": "block",
+        "candles": "block",
+    }
+
+
 def test_old_trades_have_an_address_of_their_own_where_the_venue_needs_one() -> None:
     """Coinbase gives trades by id on its Exchange API only."""
     settings = load_settings()

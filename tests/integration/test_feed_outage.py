@@ -10,7 +10,7 @@ import pytest
 
 from docker.local.kafka import Kafka
 from tests.connectors.feed.running import Json, RunningFeed, running_feed, until
-from tests.connectors.feed.scripted import ScriptedBinance, scripted_binance
+from tests.connectors.feed.scripted import DAY, ScriptedBinance, scripted_binance
 from tests.connectors.kafka.own_broker import address, own_broker
 
 pytestmark = pytest.mark.integration
@@ -242,6 +242,60 @@ async def test_quotes_are_conflated_while_kafka_is_away_and_trades_are_not(
     assert feed.ids() == list(range(1, 412))
     quotes = [r.json for r in feed.read("quotes") if r.json["event_type"] == "quote"]
     assert [q["ask_price"] for q in quotes] == ["1099.00"]
+
+
+@pytest.mark.timeout(100)
+async def test_what_is_dropped_is_counted_and_comes_back_by_rest(
+    exchange: ScriptedBinance, kafka: Kafka, tmp_path: Path
+) -> None:
+    """Dropped trades are holes that REST fills; a dropped book update resets its book."""
+    policies = {f"backpressure_{name}": "drop_newest" for name in ("trades", "books")}
+    async with running_feed(
+        exchange,
+        address(kafka),
+        tmp_path,
+        channels="trades,books",
+        symbols="BTC-USDT",
+        buffer_records=1_000,
+        conflate_above=0.3,
+        **policies,
+    ) as feed:
+        await feed.live()
+        depth = (
+            '{{"stream":"btcusdt@depth@100ms","data":{{"e":"depthUpdate","E":{2},"s":"BTCUSDT",'
+            '"U":{0},"u":{1},"b":[["1.5","{1}"]],"a":[]}}}}'
+        )
+        now = time.time_ns() // 1_000_000
+        await exchange.send(exchange.trade("BTCUSDT", 1), depth.format(141, 160, now))
+        state = feed.feed.state
+        assert state is not None
+        await until(lambda: feed.published == 1 and state.total_events() == 3)
+        await until(lambda: feed.stats.depth_records == 0)
+        await asyncio.to_thread(kafka.stop)
+        await exchange.send(*exchange.make("BTCUSDT", range(2, 402)))
+        await until(lambda: state.publisher.congested)
+        await exchange.send(*exchange.make("BTCUSDT", range(402, 1_402)))
+        await exchange.send(*(depth.format(n, n, now) for n in range(161, 171)))
+        await until(lambda: feed.stats.dropped == {"trades": 1_000, "books": 1})
+        exchange.book_id = 165
+        await asyncio.to_thread(kafka.start)
+        await until(lambda: not state.publisher.congested, 30)
+        # Venue time moves on: what is missing is overdue.
+        await exchange.send(exchange.trade("BTCUSDT", 1_402, DAY + 60_000))
+        await until(lambda: feed.published == 1_402, 30, "REST brought what was dropped")
+        await until(lambda: not state.staleness.stale, 20, "the book is whole again")
+    assert sorted(feed.ids()) == list(range(1, 1_403))
+    assert feed.statuses("gap") == [] and feed.stats.reconnects == 0
+    assert [s["cause"] for s in feed.statuses("resync")] == [
+        "an update was dropped because Kafka is slow"
+    ]
+    books = [r.json for r in feed.read("books") if r.json["event_type"] == "book"]
+    assert [(b["is_snapshot"], b["sequence"]) for b in books[:3]] == [
+        (True, 150),
+        (False, 160),
+        (True, 165),
+    ]
+    assert [b["sequence"] for b in books[3:]] == [166, 167, 168, 169, 170]
 
 
 @pytest.mark.timeout(100)

@@ -225,8 +225,22 @@ async def test_a_connection_without_any_frame_is_stale_and_replaced(
         await feed.live()
         await exchange.send(exchange.trade("BTCUSDT", 1))
         await feed.live(2)
-    assert feed.statuses("stale")[0]["cause"] == "no frame at all"
+    assert feed.statuses("stale")[0]["cause"].startswith("venue: no frame for 0.")
     assert "FeedStale" in feed.statuses("disconnected")[0]["cause"]
+
+
+async def test_a_connection_of_a_thin_symbol_is_not_replaced_for_its_usual_silence(
+    exchange: ScriptedBinance, bootstrap: str, tmp_path: Path
+) -> None:
+    """A pause of 0.7 s was seen, so 1.6 s are quiet, not dead: pings are answered."""
+    async with running_feed(exchange, bootstrap, tmp_path, silence=1.0, symbols="BTC-USDT") as feed:
+        await feed.live()
+        for number in (1, 2):
+            await exchange.send(exchange.trade("BTCUSDT", number))
+            await asyncio.sleep(0.7 if number == 1 else 1.6)
+        assert exchange.connections == 1
+        await feed.live(2)
+    assert [s["cause"].split(":")[0] for s in feed.statuses("stale")] == ["venue"]
 
 
 async def test_a_bad_frame_goes_to_the_dead_letters_with_its_bytes(

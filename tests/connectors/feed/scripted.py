@@ -28,6 +28,8 @@ class ScriptedBinance:
         """startTime of each call that has one, ms."""
         self.rest_status = 200
         self.confirm = True
+        self.book_id = 150
+        """Last update of the book that REST gives."""
         self.before_confirm: list[str] = []
         """Frames sent between the request and its confirmation."""
         self.subscribed = asyncio.Event()
@@ -117,8 +119,10 @@ class ScriptedBinance:
         )
 
     async def _book(self, request: web.Request) -> web.Response:
-        """A book that ends at id 150."""
-        return web.json_response({"lastUpdateId": 150, "bids": [["68016.18", "1"]], "asks": []})
+        """A book that ends at `book_id`."""
+        return web.json_response(
+            {"lastUpdateId": self.book_id, "bids": [["68016.18", "1"]], "asks": []}
+        )
 
     async def _old_trades(self, request: web.Request) -> web.Response:
         query = parse_qs(urlsplit(str(request.rel_url)).query)

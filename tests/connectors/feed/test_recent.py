@@ -71,3 +71,16 @@ def test_a_quiet_symbol_is_restored_from_the_report_alone() -> None:
     """Its last id is known, its time is not."""
     tracker = restore_recent(50, 50, {})
     assert (tracker.last, tracker.since(51), tracker.accept(50, 0)) == (50, 0, False)
+
+
+def test_an_id_that_was_dropped_is_missing_until_it_comes_or_rest_accounts_for_it() -> None:
+    """Drops in a row are one range, asked for from the time of the last trade before it."""
+    tracker = RecentTracker()
+    tracker.accept(70, 7_000)
+    for sequence in (75, 78, 70):
+        tracker.expect(sequence, 8_000)
+    assert [(h.low, h.high, h.after) for h in tracker.holes] == [(71, 78, 7_000)]
+    assert tracker.settled == 70
+    assert tracker.accept(80, 9_000) and tracker.accept(75, 9_000)
+    tracker.close(71, 78)
+    assert tracker.settled == 80

@@ -59,7 +59,7 @@ def test_a_restored_tracker_goes_on_where_the_former_one_ended(
     settled = former.settled
     assert settled is not None
     tail = {i for i in ids if i > settled} | set(data.draw(st.lists(st.sampled_from(ids or [0]))))
-    tracker = restore(settled, tail)
+    tracker = restore(settled, dict.fromkeys(tail, 0))
     for sequence in range(1, 62):
         assert tracker.accept(sequence, 0) == former.accept(sequence, 0)
 
@@ -75,6 +75,36 @@ def test_a_hole_becomes_overdue_in_venue_time_and_is_asked_once() -> None:
     assert tracker.overdue(9_000_000, 2_500_000) == []
 
 
+def test_a_missing_range_says_when_the_trade_before_it_was() -> None:
+    """Kraken is asked from that time on: its newest page would not reach back far enough."""
+    tracker = restore(10, {9: 400, 10: 500})
+    assert tracker.since(11) == 500
+    tracker.accept(11, 600)
+    tracker.accept(20, 900)
+    assert (tracker.since(12), tracker.since(21), tracker.since(3)) == (600, 900, 0)
+    tracker.accept(15, 700)
+    assert [(hole.low, hole.high, hole.after) for hole in tracker.holes] == [
+        (12, 14, 600),
+        (16, 19, 700),
+    ]
+    tracker.accept(12, 650)
+    assert tracker.since(13) == 650
+    assert restore(10, {}).since(11) == 0
+
+
+def test_an_id_that_was_dropped_is_missing_at_once_and_new_when_it_comes() -> None:
+    """Drops in a row are one hole; what is known already is no hole."""
+    tracker = restore(10, {10: 500})
+    for sequence in (11, 12, 13, 9):
+        tracker.expect(sequence, 600)
+    assert tracker.holes == [Missing(11, 13, 600, after=500)]
+    assert [tracker.accept(i, 600) for i in (14, 12, 9)] == [True, True, False]
+    fresh = SequenceTracker()
+    fresh.expect(7, 100)
+    assert [(hole.low, hole.high) for hole in fresh.holes] == [(7, 7)]
+    assert fresh.settled == 6
+
+
 def test_a_told_gap_is_told_once_and_its_ids_are_still_new() -> None:
     """An id that comes after its gap was published is published all the same."""
     tracker = SequenceTracker(10)
@@ -88,13 +118,13 @@ def test_a_told_gap_is_told_once_and_its_ids_are_still_new() -> None:
 
 def test_without_a_reported_id_the_lowest_one_seen_is_the_start() -> None:
     """A tail without heartbeats still prevents duplicates."""
-    tracker = restore(None, [7, 9])
+    tracker = restore(None, {7: 0, 9: 0})
     assert [tracker.accept(i, 0) for i in (6, 7, 8, 9, 10)] == [False, False, True, False, True]
 
 
 def test_an_empty_tail_restores_a_fresh_tracker() -> None:
     """A new symbol starts without a floor."""
-    assert restore(None, []).next is None
+    assert restore(None, {}).next is None
 
 
 def test_small_holes_near_each_other_are_asked_for_together() -> None:

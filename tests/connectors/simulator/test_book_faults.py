@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -137,3 +138,52 @@ async def test_kraken_breaks_frames_too(kind: str, tmp_path: Path) -> None:
         hits = {i for one in lines if one.get("kind") == kind for i in one.get("ids", ())}
         assert len(hits) == 20 and not hits & set(sent_ids(lines, "kraken", "ws"))
         await until(lambda: client.broken, "a broken frame")
+
+
+@pytest.mark.parametrize("venue", ["coinbase", "kraken"])
+async def test_a_snapshot_between_two_updates_is_a_book_that_control_knows(venue: str) -> None:
+    """A later subscriber gets the book of the last update, with the time of its own frame."""
+    async with exchange(**RUN) as here:
+        await book_of(here, venue)
+        for _ in range(5):
+            client = await book_of(here, venue)
+            frame = next(one for one in client.frames if one.get("channel") in ("l2_data", "book"))
+            if venue == "kraken":
+                (data,) = frame["data"]
+                bids = {level["price"]: level["qty"] for level in data["bids"]}
+                moment = data["timestamp"]
+            else:
+                (event,) = frame["events"]
+                bids = {
+                    float(one["price_level"]): float(one["new_quantity"])
+                    for one in event["updates"]
+                    if one["side"] == "bid"
+                }
+                moment = event["updates"][0]["event_time"]
+            at = micros(moment)
+            _, book = await here.control("GET", f"/book?exchange={venue}&symbol=BTC-USD&time={at}")
+            told = book["bids"][: len(bids)]  # Kraken's subscribers get the best ones only
+            assert {float(price): float(size) for price, size in told} == bids
+
+
+def micros(moment: str) -> int:
+    """µs since the epoch of UTC text."""
+    when = datetime.fromisoformat(moment.replace("Z", "+00:00"))
+    return round((when - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1))
+
+
+async def test_slow_frames_come_in_bursts_cut_anywhere_and_none_is_lost() -> None:
+    """Halves of a burst arrive apart; what arrives in the end is whole and in order."""
+    async with exchange(**RUN) as here:
+        client = await here.binance("btcusdt@trade")
+        await here.fault("slow", "binance", seconds=15, delay=0.4)
+        counts = []
+        while not here.engine.venues["binance"].faults.quiet:
+            counts.append(len(client.binance_trades()))
+            await asyncio.sleep(0.05)
+        assert any(after - before > 15 for before, after in pairwise(counts)), "a burst"
+        assert sum(after == before for before, after in pairwise(counts)) > len(counts) // 2
+        last = here.engine.venues["binance"].market.symbols[0].history.next_id - 1  # type: ignore[attr-defined]
+        await until(lambda: client.binance_trades()[-1]["t"] >= last, "the rest")
+        ids = [one["t"] for one in client.binance_trades()]
+        assert ids == list(range(ids[0], ids[-1] + 1))

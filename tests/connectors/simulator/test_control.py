@@ -1,5 +1,7 @@
 """Control over HTTP."""
 
+import asyncio
+
 import pytest
 
 from tests.connectors.simulator.harness import exchange, until
@@ -53,3 +55,17 @@ async def test_stop_ends_the_run() -> None:
     async with exchange() as here:
         assert (await here.control("POST", "/stop"))[0] == 200
         assert here.engine.stopping.is_set()
+
+
+async def test_a_pause_tells_what_has_happened_before_it() -> None:
+    """Coinbase's batch of the slice at hand is sent, not kept until time goes on."""
+    async with exchange(rate=200.0, symbols=1) as here:
+        client = await here.coinbase("market_trades", "BTC-USD")
+        history = here.engine.venues["coinbase"].market.symbols[0].history  # type: ignore[attr-defined]
+        for _ in range(5):
+            await until(lambda: len(client.coinbase_trades()) > 5, "trades")
+            await here.control("POST", "/pause")
+            last = str(history.next_id - 1)
+            await until(lambda: client.coinbase_trades()[-1]["trade_id"] == last, "the last trade")  # noqa: B023
+            await here.control("POST", "/resume")
+            await asyncio.sleep(0.07)
