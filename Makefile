@@ -13,7 +13,7 @@ WITH_STACK = eval "$$($(STACK) env)" &&
 
 .DEFAULT_GOAL := help
 .PHONY: help demo batch test test-long soak bench setup doctor up down status logs env jobs sql \
-	check-sql lint format lock test-udfs test-dags open clean
+	check-sql lint format lock pictures test-udfs test-dags open clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -100,6 +100,10 @@ test-udfs: ## plain pytest on the Python functions of SQL, without Kafka or Flin
 
 test-dags: ## plain pytest on the DAGs' integrity, without any service
 	@$(AIRFLOW) -m pytest -q tests/dags/test_integrity.py
+
+pictures: ## draw docs/pictures anew from what Flink gives for the pages' queries
+	@$(SETUP) --no-ports
+	@$(WITH_STACK) $(FLINK) -m tests.docs.draw
 
 open: ## where to look: Flink's and Airflow's pages, metrics
 	@$(STACK) where
