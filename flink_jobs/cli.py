@@ -69,9 +69,10 @@ def sources(options: Options) -> None:
 def submit_jobs(options: Options) -> None:
     """Submit jobs; none that runs already."""
     cluster = Cluster(Settings().flink_rest_url)
-    prefix = catalog_of(options).variables["TOPIC_PREFIX"]
+    catalog = catalog_of(options)
+    prefix = catalog.variables["TOPIC_PREFIX"]
     for name in options.jobs:
-        if cluster.running(prefix + name):
+        if cluster.running(prefix + catalog.job(name).name):
             raise JobError(
                 f"{name} runs already\n  to do: `python -m flink_jobs cancel {name}` first"
             )

@@ -32,7 +32,8 @@ def answer(case: Case) -> dict[str, Rows]:
     files = catalog()
     engine = Engine({**OPTIONS, **cluster.options()})
     with tempfile.TemporaryDirectory() as folder, LookupTables(files) as tables:
-        filled = Catalog(files.root, tables.variables, files.config)
+        variables = {**tables.variables, **case.content.get("variables", {})}
+        filled = Catalog(files.root, variables, files.config)
         runner = Runner(filled, case, engine, Path(folder), tables)
         runner.prepare()
         return runner.collect()
@@ -102,7 +103,7 @@ def watermark(case: Case, found: Found) -> str:
     steps = []
     for row in given(case):
         met = by_id[row["trade_id"]]
-        mark = seconds(met["watermark"]) if met["watermark"] else None
+        mark = seconds(met["passed"]) if met["passed"] else None
         steps.append(svg.Step(seconds(met["event_time"]), row["trade_id"], mark))
     return svg.arrival("When trades happened, and when they came", steps, clock)
 

@@ -1,5 +1,7 @@
 """Somebody who follows the pages: types their commands in a checkout of their own, on a stack."""
 
+import contextlib
+import itertools
 import os
 import re
 import shutil
@@ -19,8 +21,8 @@ COMMANDS = {
         *("demo", "names", "list", "watch", "job", "check", "submit", "rows", "cancel"),
     ),
     "late-data.md": ("late-rows", "longer", "corrected"),
-    "stream-or-batch.md": ("bounded", "from"),
-    "delivery.md": ("upsert", "exactly-once", "committed"),
+    "stream-or-batch.md": ("bounded", "finished", "from"),
+    "delivery.md": ("upsert", "exactly-once", "payments", "committed"),
 }
 """All commands of the pages; test_commands.py types each."""
 LEFT_OUT = shutil.ignore_patterns(".stack", ".git", "__pycache__", ".*_cache", ".hypothesis")
@@ -35,8 +37,8 @@ class Typed(Exception):
 class Reader:
     """A checkout of the project and a shell in it."""
 
-    def __init__(self, folder: Path, stack: Any, page: str, **variables: str) -> None:
-        """A copy of the project with the session's stack as its own.
+    def __init__(self, folder: Path, stack: Any, page: str) -> None:
+        """A copy of the project with the session's stack as its own, and the names of step 1.
 
         The set-up that `make` begins with has been done: the tests run on what it installs.
         """
@@ -51,8 +53,10 @@ class Reader:
             "MAKEFLAGS": f"STATE={installed} SETUP=:",
             "PATH": f"{os.environ['PATH']}:{psql}",
             "PYTHONPATH": "",
-            **variables,
         }
+        self.environment.pop("MAKELEVEL", None)
+        self.blocks = pages.blocks(pages.DOCS / "first-window.md")
+        self.keep("names")
         self.blocks = pages.blocks(pages.DOCS / page)
 
     def block(self, name: str) -> Block:
@@ -68,8 +72,16 @@ class Reader:
     def type(self, name: str) -> str:
         """Type a command; what it prints. It must succeed and print what the page shows."""
         block = self.block(name)
+        said = self.run(block.text)
+        for shown in self.outputs(name):
+            if timeless(shown) not in timeless(said):
+                raise Typed(f"{block.place} shows\n{shown}\nand the command says\n{said}")
+        return said
+
+    def run(self, script: str) -> str:
+        """Run commands in the reader's shell; what they print."""
         done = subprocess.run(
-            ["bash", "-e", "-o", "pipefail", "-c", block.text],
+            ["bash", "-e", "-c", script],
             cwd=self.folder,
             env=self.environment,
             capture_output=True,
@@ -77,22 +89,13 @@ class Reader:
             check=False,
         )
         if done.returncode:
-            raise Typed(f"{block.place} {name}:\n{done.stdout}{done.stderr}")
-        self._compare(block, done.stdout)
+            raise Typed(f"{script}\n{done.stdout}{done.stderr}")
         return done.stdout
 
     def keep(self, name: str) -> None:
         """Type a command that sets variables, and go on with them."""
-        script = f"{self.block(name).text}\nenv -0"
-        done = subprocess.run(
-            ["bash", "-e", "-c", script],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        pairs = (pair.partition("=") for pair in done.stdout.split("\0"))
+        said = self.run(f"{self.block(name).text}\nenv -0")
+        pairs = (pair.partition("=") for pair in said.split("\0"))
         self.environment |= {key: value for key, _, value in pairs if key.isidentifier()}
 
     def until(self, name: str, reached: Callable[[str], bool], seconds: float = 60) -> str:
@@ -109,6 +112,20 @@ class Reader:
                 raise Typed(f"{name} did not come to what was awaited:\n{said}")
             time.sleep(0.5)
 
+    def until_rows(
+        self, query: str, reached: Callable[[list[Mapping[str, str]]], bool], seconds: float = 60
+    ) -> list[Mapping[str, str]]:
+        """Ask PostgreSQL until the rows are those awaited."""
+        deadline = time.monotonic() + seconds
+        rows: list[Mapping[str, str]] = []
+        while not (rows and reached(rows)):
+            if time.monotonic() > deadline:
+                raise Typed(f"{query} did not come to what was awaited: {rows}")
+            time.sleep(0.5)
+            with contextlib.suppress(Typed):
+                rows = rows_of(self.run(f'psql "$DATABASE_URL" -c "{query}"'))
+        return rows
+
     def outputs(self, name: str) -> list[str]:
         """What the page shows that a command prints, before the next command."""
         place = self.blocks.index(self.block(name))
@@ -116,17 +133,8 @@ class Reader:
         for block in self.blocks[place + 1 :]:
             if block.name != "output":
                 break
-            found.append(self.expanded(block.text))
+            found.append(block.text)
         return found
-
-    def expanded(self, text: str) -> str:
-        """Text with the variables of the shell filled in."""
-        return re.sub(r"\$(\w+)", lambda m: self.environment.get(m[1], m[0]), text)
-
-    def _compare(self, block: Block, said: str) -> None:
-        for shown in self.outputs(block.name):
-            if timeless(shown) not in timeless(said):
-                raise Typed(f"{block.place} shows\n{shown}\nand the command says\n{said}")
 
 
 class Watching:
@@ -165,9 +173,7 @@ def timeless(text: str) -> str:
 
 def rows_of(said: str) -> list[Mapping[str, str]]:
     """Rows of a table that psql has printed."""
-    lines = [line for line in said.splitlines() if "|" in line]
-    names = [cell.strip() for cell in lines[0].split("|")] if lines else []
-    return [
-        dict(zip(names, (cell.strip() for cell in line.split("|")), strict=True))
-        for line in lines[1:]
-    ]
+    lines = [[cell.strip() for cell in line.split("|")] for line in said.splitlines()]
+    head, _, *rest = lines
+    body = itertools.takewhile(lambda cells: not cells[0].endswith(("row)", "rows)")), rest)
+    return [dict(zip(head, cells, strict=True)) for cells in body]

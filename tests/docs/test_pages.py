@@ -55,7 +55,7 @@ def test_queries_are_followed_by_their_result() -> None:
     """Each query says what it gives."""
     for page in PAGES:
         found = pages.blocks(page)
-        for block, after in zip(found, [*found[1:], found[0]], strict=True):
+        for block, after in zip(found, [*found[1:], *found[:1]], strict=True):
             if block.language == "sql" and not block.file:
                 assert after.name == "result", block.place
 
