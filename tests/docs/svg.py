@@ -9,8 +9,10 @@ from html import escape
 from typing import NamedTuple
 
 WIDTH = 760
-LEFT, RIGHT = 24, 736
+LEFT, RIGHT = 44, 716
 LANE = 30
+LETTER = 7
+"""Width of a letter, about: what does not fit into its window stands behind it."""
 STEPS = (5, 10, 15, 30, 60, 300, 600, 1200, 1800, 3600)
 MOST_TICKS = 9
 STYLE = """<style>
@@ -69,7 +71,7 @@ def windows(title: str, dots: Sequence[Dot], bars: Sequence[Bar], name: Name) ->
     parts = [_text(LEFT, 20, title, "soft", "start")]
     for tick in ticks(first, last):
         parts.append(_line(x(tick), 66, x(tick), height - 8, "grid"))
-        parts.append(_text(min(max(x(tick), LEFT + 22), RIGHT - 22), 82, name(tick), "soft"))
+        parts.append(_text(x(tick), 82, name(tick), "soft"))
     parts.append(_line(LEFT, 66, RIGHT, 66, "axis"))
     for dot in dots:
         kind = "late" if dot.late else "row"
@@ -83,7 +85,10 @@ def windows(title: str, dots: Sequence[Dot], bars: Sequence[Bar], name: Name) ->
             f'<rect class="{kind}" x="{x(bar.start) + 1:.1f}" y="{y}" width="{wide - 2:.1f}" '
             f'height="{LANE - 6}" rx="3"/>'
         )
-        parts.append(_text(x(bar.start) + wide / 2, y + 16, bar.label))
+        if len(bar.label) * LETTER > wide:
+            parts.append(_text(x(bar.end) + 6, y + 16, bar.label, anchor="start"))
+        else:
+            parts.append(_text(x(bar.start) + wide / 2, y + 16, bar.label))
     return _svg(height, title, parts)
 
 
@@ -112,7 +117,8 @@ def arrival(title: str, steps: Sequence[Step], name: Name) -> str:
         late = step.watermark is not None and step.at <= step.watermark
         kind = "late" if late else "row"
         parts.append(f'<circle class="{kind}" cx="{middle:.1f}" cy="{y(step.at):.1f}" r="5"/>')
-        parts.append(_text(middle, y(step.at) - 9, step.label + (", late" if late else "")))
+        above = y(step.at) + (20 if late else -9)
+        parts.append(_text(middle, above, step.label + (", late" if late else "")))
         parts.append(_text(middle, bottom + 18, str(place + 1), "soft"))
     parts.append(f'<path class="mark" d="{path}"/>')
     if met:

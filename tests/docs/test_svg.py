@@ -59,3 +59,11 @@ def test_ticks_are_round_and_few() -> None:
     """From five seconds to an hour apart, within the range."""
     assert ticks(-30, 150) == [-30, 0, 30, 60, 90, 120, 150]
     assert len(ticks(0, 7200)) <= 10
+
+
+def test_what_does_not_fit_into_its_window_stands_behind_it() -> None:
+    """A label is never cut: it begins where a narrow window ends."""
+    text = windows("t", [Dot(0, "a")], [Bar(0, 1, "a long label"), Bar(0, 90, "whole")], plain)
+    (narrow, _) = places(text, "window")
+    match = re.search(r'<text x="([\d.]+)" y="\d+\.0" text-anchor="start">a long label<', text)
+    assert match and float(match[1]) > narrow[0] + narrow[1]
