@@ -200,7 +200,7 @@ def rule_history(options: Options) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; 1 where something is wrong, told in words."""
+    """Run one command; 1 where something is wrong, told in words; 130 after Ctrl-C."""
     options = _parser().parse_args(arguments)
     command: Callable[[Options], None] = options.command
     os.environ.update(Settings().flink_environment())
@@ -211,6 +211,8 @@ def main(arguments: list[str] | None = None) -> int:
         if options.debug:
             raise
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

