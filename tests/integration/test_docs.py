@@ -136,8 +136,10 @@ def test_the_first_window_beside_the_demo(demo: RunningStack, tmp_path: Path) ->
         assert "0 failed" in reader.type("check")
         reader.type("cancel")
     finally:
-        status = terminal.end()
-    assert status == 0, terminal.output.read_text()
+        terminal.end(150)
+    # Outside a terminal Ctrl-C meets `make` too, whose status then hides the demo's.
+    said = terminal.output.read_text()
+    assert "windows compared with the oracle, differences: 0" in said, said
 
 
 @pytest.mark.long
