@@ -1,7 +1,8 @@
 -- Question: At each trade, what was traded in the five minutes up to and including it?
 -- Key:      exchange, symbol, trade_id
 -- Sinks:    kafka
--- Late:     a row older than its symbol's last result is in no sum and gets no row; not told
+-- Late:     a row of no later time than its symbol's last result is in no sum and gets no row; rows
+--           behind the watermark are told in market.late-events, with their own time as the window
 -- State:    the trades of each symbol's last five minutes
 --
 -- Exactly five minutes ago still counts. Trades of one millisecond have the same sums.
