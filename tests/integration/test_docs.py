@@ -139,6 +139,7 @@ def test_the_first_window_beside_the_demo(demo: RunningStack, tmp_path: Path) ->
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_late_rows_are_seen_and_taken_in(demo: RunningStack, tmp_path: Path) -> None:
     """The pages on late data and on runs that end: told, taken in by patience, corrected, ended."""
     open_market(demo)
@@ -147,6 +148,9 @@ def test_late_rows_are_seen_and_taken_in(demo: RunningStack, tmp_path: Path) -> 
     reader.until_rows("SELECT trade_count FROM demo.bars_1m", lambda rows: len(rows) == 2)
     publish(demo, [trade(999, 30)])
     assert '"trade_id":"999"' in reader.until("late-rows", lambda said: '"999"' in said)
+    assert "bars_1m: 2 rows, 1 changed, 0 added, 0 taken back" in reader.type("recompute")
+    page = Reader(tmp_path / "proven", demo, "stream-or-batch.md")
+    assert page.type("prove").splitlines()[1].split() == ["bars_1m", "3", "0", "0", "0", "1"]
     # Who waits ten minutes closes a window when time has come ten minutes further.
     publish(demo, [beat(900)])
     reader.type("longer")
