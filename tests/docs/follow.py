@@ -20,8 +20,8 @@ COMMANDS = {
     "first-window.md": (
         *("demo", "names", "list", "watch", "job", "check", "submit", "rows", "cancel"),
     ),
-    "late-data.md": ("late-rows", "longer", "corrected"),
-    "stream-or-batch.md": ("bounded", "finished", "from"),
+    "late-data.md": ("late-rows", "recompute", "longer", "corrected"),
+    "stream-or-batch.md": ("bounded", "finished", "prove", "from"),
     "delivery.md": ("upsert", "exactly-once", "payments", "committed"),
 }
 """All commands of the pages; tests/integration/test_docs.py types each."""
