@@ -137,8 +137,7 @@ class Line:
             self._since = time.monotonic()
         self._group.leave(session)
         if not self._ends:
-            others = [one for one in self._group.live if isinstance(one, Session)]
-            self._books.left(session, others)
+            self._books.left(session, [one for one in self._group.live if isinstance(one, Session)])
 
     async def _after(self, leg: Leg, waits: Iterator[float]) -> None:
         """Say why a connection ended and wait before the next one; raises what is fatal."""
