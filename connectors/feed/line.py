@@ -62,12 +62,15 @@ class Line:
         self._new_source = new_source
         self._since = time.monotonic()
         self._legs: set[Leg] = set()
+        self._ends = False
+        """The feed ends: nobody takes the place of a connection that is closed."""
 
     async def run(self) -> None:
         """Connections, one after the other; ends only by a fatal error."""
         try:
             await self._run()
         finally:
+            self._ends = True
             tasks = [leg.task for leg in self._legs]
             for task in tasks:
                 task.cancel()
@@ -135,7 +138,8 @@ class Line:
         if session in self._group.live:
             self._since = time.monotonic()
         self._group.leave(session)
-        self._books.left(session, [one for one in self._group.live if isinstance(one, Session)])
+        if not self._ends:
+            self._books.left(session, [one for one in self._group.live if isinstance(one, Session)])
 
     async def _after(self, leg: Leg, waits: Iterator[float]) -> None:
         """Say why a connection ended and wait before the next one; raises what is fatal."""

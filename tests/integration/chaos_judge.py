@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -152,7 +152,7 @@ def judge_statuses(evidence: Evidence) -> list[str]:
 
 def faults_to_tell(evidence: Evidence) -> list[Json]:
     """Faults that hit a connector in peace: nothing else was on its way to hide them."""
-    kills = list(_kills(evidence.deeds))
+    kills = list(_kills(evidence))
     ends = [
         line["at"]
         for line in evidence.lines("fault")
@@ -174,13 +174,18 @@ def faults_to_tell(evidence: Evidence) -> list[Json]:
     return found
 
 
-def _kills(deeds: Sequence[Deed]) -> Iterator[tuple[int, int]]:
-    """From when to when a connector could tell nothing: what waits for a broker dies with it."""
-    outages = [deed for deed in deeds if deed.target == "broker"]
-    for kill in deeds:
+def _kills(evidence: Evidence) -> Iterator[tuple[int, int]]:
+    """From when to when a connector could tell nothing.
+
+    What waits for a broker dies with it; it lives again when it has subscribed.
+    """
+    outages = [deed for deed in evidence.deeds if deed.target == "broker"]
+    subscribed = [status["ts_event"] for status in evidence.told("subscribed")]
+    for kill in evidence.deeds:
         if kill.target != "broker":
             waited = [one.begin for one in outages if one.begin <= kill.begin <= one.end + SECOND]
-            yield min([kill.begin, *waited]) - SECOND, kill.end
+            end = min((when for when in subscribed if when > kill.begin), default=1 << 62)
+            yield min([kill.begin, *waited]) - SECOND, max(kill.end, end)
 
 
 def _to_be_told(line: Json) -> bool:
