@@ -40,12 +40,12 @@ INSERT INTO {{target}} ({{columns}}, revision)
 SELECT {{columns}}, revision FROM corrections, {ROW} WHERE what <> 'unexpected'
 ON CONFLICT ({{key}}) DO UPDATE SET {{updates}}"""
 WITHDRAW = f"""
-INSERT INTO {{withdrawn}} (model, key)
+INSERT INTO {{withdrawn}} (model_name, row_key)
 SELECT {{table}}, {KEY} FROM corrections, {ROW} WHERE what = 'unexpected'
 ON CONFLICT DO NOTHING"""
 BRING_BACK = f"""
 DELETE FROM {{withdrawn}} AS gone USING corrections, {ROW}
-WHERE what <> 'unexpected' AND gone.model = {{table}} AND gone.key = {KEY}"""
+WHERE what <> 'unexpected' AND gone.model_name = {{table}} AND gone.row_key = {KEY}"""
 TAKE_BACK = f"""
 DELETE FROM {{target}} AS target USING corrections, {ROW}
 WHERE what = 'unexpected' AND {{same_key}}"""

@@ -1,10 +1,10 @@
 -- Rows that a recomputation has taken back. A streaming job that replays writes them again with
 -- revision 0; the guard of their table leaves them out.
 CREATE TABLE ${ANALYTICS_SCHEMA}.withdrawn_rows (
-    model text NOT NULL,
-    key jsonb NOT NULL,
+    model_name text NOT NULL,
+    row_key jsonb NOT NULL,
     withdrawn_at timestamptz NOT NULL DEFAULT CLOCK_TIMESTAMP(),
-    PRIMARY KEY (model, key)
+    PRIMARY KEY (model_name, row_key)
 );
 
 -- Arguments of the trigger: the columns of the table's key.
@@ -12,10 +12,10 @@ CREATE FUNCTION ${ANALYTICS_SCHEMA}.keep_withdrawn() RETURNS trigger
 LANGUAGE plpgsql SET timezone = 'UTC' AS $$
 BEGIN
     IF new.revision = 0 AND EXISTS (
-        SELECT FROM ${ANALYTICS_SCHEMA}.withdrawn_rows WHERE model = tg_table_name
+        SELECT FROM ${ANALYTICS_SCHEMA}.withdrawn_rows WHERE model_name = tg_table_name
     ) AND EXISTS (
         SELECT FROM ${ANALYTICS_SCHEMA}.withdrawn_rows
-        WHERE model = tg_table_name AND key = (
+        WHERE model_name = tg_table_name AND row_key = (
             SELECT jsonb_object_agg(name, cell)
             FROM jsonb_each(to_jsonb(new)) AS columns (name, cell)
             WHERE name = ANY (tg_argv)
