@@ -6,6 +6,7 @@ there on the trades themselves tell.
 """
 
 import logging
+import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -21,6 +22,8 @@ from connectors.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+PATIENCE = 20.0
+"""Seconds without a record after which the broker counts as gone."""
 FIRST_READ = 4_000
 MAX_READ = 1_000_000
 """Records to read back at most: more than a minute of any venue."""
@@ -75,6 +78,8 @@ def read_trackers(
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             bootstrap_timeout_ms=10_000,
+            # A broker that went away meanwhile is found again at once: not after up to 30 s.
+            reconnect_backoff_max_ms=500,
         )
     except (KafkaError, OSError) as error:
         raise unreachable(bootstrap, error) from error
@@ -86,7 +91,7 @@ def read_trackers(
         size = FIRST_READ
         while True:
             start = max(begin, end - size)
-            found = _collect(_values(consumer, where, start, end))
+            found = _collect(_values(consumer, where, start, end, bootstrap))
             if found.reports >= 2 or start == begin or size >= MAX_READ:
                 break
             size *= 4
@@ -110,12 +115,18 @@ def restored(found: Found, numbering: Numbering) -> dict[str, Tracker]:
 
 
 def _values(
-    consumer: KafkaConsumer, where: TopicPartition, start: int, end: int
+    consumer: KafkaConsumer, where: TopicPartition, start: int, end: int, bootstrap: str
 ) -> Iterator[bytes]:
     """Record values from offset ``start`` up to ``end`` (exclusive)."""
     consumer.seek(where, start)
+    last = time.monotonic()
     while consumer.position(where) < end:
-        for record in consumer.poll(timeout_ms=500).get(where, ()):
+        records = consumer.poll(timeout_ms=500).get(where, ())
+        if records:
+            last = time.monotonic()
+        elif time.monotonic() - last > PATIENCE:
+            raise BrokerUnreachable(bootstrap, f"no record for {PATIENCE:g} s")
+        for record in records:
             if record.offset < end and record.value is not None:
                 yield record.value
 

@@ -1,16 +1,25 @@
 """Makes the topics of the contract; what exists is kept."""
 
 import logging
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kafka import KafkaAdminClient
-from kafka.errors import InvalidPartitionsError, KafkaError, TopicAlreadyExistsError
+from kafka.errors import (
+    InvalidPartitionsError,
+    KafkaError,
+    KafkaTimeoutError,
+    TopicAlreadyExistsError,
+)
 
 from connectors.kafka.security import check_access, unreachable
 from connectors.kafka.topics import TOPICS, Topic
 
 logger = logging.getLogger(__name__)
+
+GROWTH = 10.0
+"""Seconds within which a broker tells of new partitions."""
 
 
 def ensure_topics(
@@ -72,14 +81,25 @@ def _grow(admin: KafkaAdminClient, present: dict[str, Topic]) -> list[str]:
     """Add partitions where there are fewer than declared; never take any away."""
     if not present:
         return []
-    grown = {}
-    for described in admin.describe_topics(list(present)):
-        name = described["name"]
-        if len(described["partitions"]) < present[name].partitions:
-            grown[name] = present[name].partitions
+    grown = _too_small(admin, present)
     for name, partitions in grown.items():
         try:
             admin.create_partitions({name: partitions})
         except InvalidPartitionsError:  # another process was faster
             continue
+    # A producer that opens before the broker tells of the new partitions has its records refused.
+    deadline = time.monotonic() + GROWTH
+    while grown and _too_small(admin, {name: present[name] for name in grown}):
+        if time.monotonic() > deadline:
+            raise KafkaTimeoutError(f"no new partitions of {', '.join(grown)} after {GROWTH:g} s")
+        time.sleep(0.05)
     return list(grown)
+
+
+def _too_small(admin: KafkaAdminClient, topics: Mapping[str, Topic]) -> dict[str, int]:
+    """Partitions wanted, by topic, where there are fewer now."""
+    return {
+        described["name"]: topics[described["name"]].partitions
+        for described in admin.describe_topics(list(topics))
+        if len(described["partitions"]) < topics[described["name"]].partitions
+    }
