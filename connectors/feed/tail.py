@@ -14,6 +14,7 @@ import msgspec
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
+from connectors.errors import BrokerUnreachable
 from connectors.exchanges.base import Numbering
 from connectors.feed.recent import RecentTracker, restore_recent
 from connectors.feed.sequence import SequenceTracker, restore
