@@ -27,7 +27,9 @@ def test_every_window_of_a_troubled_market_equals_the_oracle(stack: RunningStack
     with running_market(
         stack,
         "proof",
-        {"--speed": SPEED, "--trades": 200_000},
+        # Heartbeats run on at this speed when the trades are over: they must not pass the present,
+        # beyond which no time is believed, however long results take on a busy machine.
+        {"--speed": SPEED, "--trades": 200_000, "--since": "12h"},
         # At this speed the 25 ms of a REST call are 2.5 s of market time.
         delay_seconds=60,
         REPLAY_SPEED=str(SPEED),
@@ -41,7 +43,7 @@ def test_every_window_of_a_troubled_market_equals_the_oracle(stack: RunningStack
         market.wait_finished()
         market.stop_feeds()
         results = market.compare(models=list(expected.MODELS))
-        market.flink("prove", "bars_1m", "cross_venue_gap_1m")
+        market.flink("prove", "bars_1m")
         db = load([market.exchange.ledger])
         log = logged_trades(stack.bootstrap, "proof.market.trades")
     assert [str(result) for result in results if result.differences] == []
