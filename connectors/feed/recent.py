@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 from connectors.feed.sequence import Missing, Range
 
-MAX_IDS = 4096
-"""Ids remembered per symbol: what two connections or a page of REST bring twice."""
+MAX_IDS = 1024
+"""Ids remembered per symbol: what two connections or a page of REST (1,000 at most) bring twice."""
 
 
 class RecentTracker:
