@@ -99,6 +99,7 @@ def run_it(reader: Reader) -> list[Any]:
     return rows_of(reader.until("rows", lambda said: "(5 rows)" in said))
 
 
+@pytest.mark.long
 def test_the_first_window_comes_out_as_its_page_says(demo: RunningStack, tmp_path: Path) -> None:
     """From the SELECT to its rows in PostgreSQL, word for word."""
     open_market(demo)
