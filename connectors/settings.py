@@ -7,7 +7,12 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from connectors.errors import ConfigurationError
-from connectors.kafka.backlog import LosingPolicy, Policy
+
+Policy = Literal["block", "conflate", "drop_oldest", "drop_newest"]
+"""What becomes of a channel's events while Kafka is slow; see `connectors.kafka.backlog`."""
+LosingPolicy = Literal["block", "drop_oldest", "drop_newest"]
+"""For channels whose events cannot stand for each other: trades, and candles, which may be closed
+ones."""
 
 
 class Settings(BaseSettings):

@@ -13,15 +13,10 @@ for once there is room (or that is told as a gap), a dropped book update resets 
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from typing import Literal
 
 from connectors.events import BookUpdate, Candle, Quote, Trade
 from connectors.kafka.conflate import Conflator
-
-Policy = Literal["block", "conflate", "drop_oldest", "drop_newest"]
-LosingPolicy = Literal["block", "drop_oldest", "drop_newest"]
-"""For channels whose events cannot stand for each other: trades, and candles, which may be closed
-ones."""
+from connectors.settings import Policy
 
 Kept = Trade | Quote | BookUpdate | Candle
 

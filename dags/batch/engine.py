@@ -1,17 +1,23 @@
 """The batch engine: starts executions, works on their stocks, ends them."""
 
+import logging
+import os
+import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from importlib import import_module
+from typing import Any
 
 from psycopg2.extensions import cursor as Cursor
 
 from connectors.stocks.bars import BarSource
 from dags.batch import controller, events, executions, identity, items, start
 from dags.batch.bucket import TokenBucket
-from dags.batch.config import BatchConfig
+from dags.batch.config import BatchConfig, DatabaseSettings
 from dags.batch.database import Database
 from dags.batch.errors import (
+    BatchError,
     BatchFailed,
     ConfigError,
     DatabaseUnavailable,
@@ -20,7 +26,7 @@ from dags.batch.errors import (
 )
 from dags.batch.events import Event
 from dags.batch.executions import Execution
-from dags.batch.host import WorkerHost
+from dags.batch.host import FAULT, WorkerHost, end_with, on_signal
 from dags.batch.loop import ChunkLoop, ChunkResult, ChunkState, result_of
 from dags.batch.models import BatchStatus, Mode
 from dags.batch.pace import Pacer
@@ -145,7 +151,7 @@ class BatchEngine:
         or SIGINT, each worker having finished its stock. Workers that die are replaced.
         """
         execution = self.find(batch_id)
-        WorkerHost(self.config, self.database, self.source_factory).run(
+        WorkerHost(self.config, self.database, worker_process, self.source_factory).run(
             execution.id, self._is_interrupted
         )
         return self.database.run(lambda cursor: result_of(cursor, execution.id, None))
@@ -236,3 +242,26 @@ def _unexpected(error: Exception) -> BatchFailed:
     return BatchFailed(
         f"unexpected {type(error).__name__}: {error}: see the log, then resume the batch"
     )
+
+
+def worker_process(
+    config: BatchConfig,
+    settings: DatabaseSettings,
+    source_factory: Callable[..., Any] | None,
+    execution: int,
+    log_level: int,
+) -> None:
+    """Body of a worker process: ends with 0, or with FAULT after a fault of the system.
+
+    The log goes to stderr, as much of it as in the host itself.
+    """
+    logging.basicConfig(level=log_level, format="%(message)s")
+    engine = BatchEngine(config, Database(settings), source_factory)
+    parent = os.getppid()
+    threading.Thread(target=end_with, args=(parent, engine.interrupt), daemon=True).start()
+    with on_signal(engine.interrupt):
+        try:
+            engine.run_chunk(execution)
+        except BatchError as error:
+            events.LOGGER.error("worker %s: %s", engine.name, error)
+            sys.exit(FAULT)

@@ -9,7 +9,6 @@ import logging
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,9 +18,8 @@ from types import FrameType
 from typing import Any
 
 from dags.batch import items
-from dags.batch.config import BatchConfig, DatabaseSettings
+from dags.batch.config import BatchConfig
 from dags.batch.database import Database
-from dags.batch.errors import BatchError
 
 POLL_SECONDS = 0.1
 DEATHS_PER_WORKER = 3
@@ -39,17 +37,23 @@ class WorkerHost:
     Args:
         config: `max_workers` and all that the workers need.
         database: Where the state is.
-        source_factory: A function of a module, so that a spawned process can import it.
+        body: What a worker process does, and ends with 0, or with FAULT after a fault of the
+            system: called with the configuration, the settings of the database, `source_factory`,
+            the execution and the level of the log. A function of a module, as a spawned process
+            imports it.
+        source_factory: A function of a module too.
     """
 
     def __init__(
         self,
         config: BatchConfig,
         database: Database,
+        body: Callable[..., None],
         source_factory: Callable[..., Any] | None = None,
     ) -> None:
         self.config = config
         self.database = database
+        self.body = body
         self.source_factory = source_factory
         self._ended = False
 
@@ -83,7 +87,7 @@ class WorkerHost:
     def _start(self, execution: int) -> SpawnProcess:
         context = multiprocessing.get_context("spawn")
         worker = context.Process(
-            target=work,
+            target=self.body,
             args=(
                 self.config,
                 self.database.settings,
@@ -94,31 +98,6 @@ class WorkerHost:
         )
         worker.start()
         return worker
-
-
-def work(
-    config: BatchConfig,
-    settings: DatabaseSettings,
-    source_factory: Callable[..., Any] | None,
-    execution: int,
-    log_level: int,
-) -> None:
-    """Body of a worker process: ends with 0, or with FAULT after a fault of the system.
-
-    The log goes to stderr, as much of it as in the host itself.
-    """
-    from dags.batch.engine import BatchEngine
-
-    logging.basicConfig(level=log_level, format="%(message)s")
-    engine = BatchEngine(config, Database(settings), source_factory)
-    parent = os.getppid()
-    threading.Thread(target=end_with, args=(parent, engine.interrupt), daemon=True).start()
-    with on_signal(engine.interrupt):
-        try:
-            engine.run_chunk(execution)
-        except BatchError as error:
-            log.error("worker %s: %s", engine.name, error)
-            sys.exit(FAULT)
 
 
 def end_with(parent: int, interrupt: Callable[[], None]) -> None:
