@@ -38,13 +38,13 @@ soak: ## the demo for SOAK_SECONDS (3600), closed by its check of every window
 	@$(SETUP) --for market
 	@DEMO_SECONDS=$(or $(SOAK_SECONDS),3600) $(BASE) -m docker.demo
 
-bench: ## measure: parse path, engine, buses, socket to Kafka, Kafka to bars, the batch
+bench: ## measure: parse path, engine, buses, socket to Kafka, Kafka to bars, the models, the batch
 	@$(SETUP) --no-ports
 	@$(STACK) up market
 	@$(WITH_STACK) for name in parse parse_venues engine publish venues bus bars; do \
 		$(DEV)/python -m tests.benchmarks.$$name || exit 1; done
 	@$(STACK) down
-	@$(DEV)/python -m tests.benchmarks.batch
+	@for name in models delay file_bars batch; do $(DEV)/python -m tests.benchmarks.$$name || exit 1; done
 
 setup: ## install environments and jars into the state folder
 	@$(SETUP) --no-ports
