@@ -26,7 +26,8 @@ WINDOWS = {"TUMBLE": 0, "HOP": 1, "CUMULATE": 1, "SESSION": 0}
 OVER = "OVER"
 """Kind of a window of rows before each row, by event time."""
 FRAME = re.compile(
-    r"ORDER BY event_time (?:ASC )?(?:ROWS|RANGE) BETWEEN (INTERVAL '[^']*' \w+|\w+) PRECEDING",
+    r"ORDER BY event_time (?:ASC )?(?:ROWS|RANGE) BETWEEN (INTERVAL '[^']*' \w+|\w+)"
+    r"(?: ?\( ?\d+ ?(?:, ?\d+ ?)?\))? PRECEDING",
     re.IGNORECASE,
 )
 ORIGIN = re.compile(r"^.*?\bFROM (\S+)", re.IGNORECASE)

@@ -34,6 +34,8 @@ def test_a_header_and_a_select_make_a_model() -> None:
     [
         ("SELECT SUM(a) OVER w FROM tx WINDOW w AS (ORDER BY event_time RANGE BETWEEN "
          "INTERVAL '5' MINUTE PRECEDING AND CURRENT ROW)", "tx", 300),
+        ("SELECT SUM(a) OVER w FROM tx WINDOW w AS (ORDER BY event_time RANGE BETWEEN "
+         "INTERVAL '1.5' SECOND(3, 3) PRECEDING AND CURRENT ROW)", "tx", 1.5),
         ("SELECT COUNT(*) OVER (PARTITION BY a ORDER BY event_time ROWS BETWEEN UNBOUNDED "
          "PRECEDING AND CURRENT ROW) FROM tx", "tx", 0),
     ],
