@@ -24,7 +24,7 @@ from flink_jobs.cluster import Cluster
 from flink_jobs.settings import ROOT, Settings
 from flink_jobs.submit import submit
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 PREFIX = "jobs-test."
 SCHEMA = "jobs_test"
 VENUES = ("binance", "coinbase")

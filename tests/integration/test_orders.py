@@ -19,7 +19,7 @@ from flink_jobs.submit import submit
 from tests.integration.order_oracle import MINUTE, Oracle
 from tests.integration.order_stage import Row, Stage, until
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 NAME = "orders_test"
 START = "2026-03-08T00:00:00Z"
 JOBS = ("orders", "transactions", "customers", "settlements")

@@ -11,7 +11,7 @@ from tests import recordings
 from tests.integration.conftest import RunningStack
 from tests.integration.market import running_market
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 SPEED = 100
 """Simulated seconds per second: 80 minutes of a market pass in less than one."""
@@ -48,7 +48,9 @@ def test_every_window_of_a_troubled_market_equals_the_oracle(stack: RunningStack
         log = logged_trades(stack.bootstrap, "proof.market.trades")
     assert [str(result) for result in results if result.differences] == []
     assert {result.model: result.rows for result in results}["bars_1m"] > 2000
-    assert all(result.rows for result in results), results
+    # The local venues quote in USDT and in USD: no symbol is on both.
+    empty = {result.model for result in results if not result.rows}
+    assert empty == {"cross_venue_gap_1m"}
     truth = db.execute("SELECT exchange, symbol, trade_seq FROM trades").fetchall()
     assert len(truth) >= 200_000
     assert log == Counter(truth), "every trade is in the log exactly once"
