@@ -2,10 +2,8 @@
 
 A model with `Sinks: alerts` selects what it has seen (SEEN). The runner puts repeats of the same
 rule and subject within the rule's cool-down together: the first leaves at once, each repeat
-upserts the same alert_id with a higher count. A model may also select ALERT itself.
+upserts the same alert_id with a higher count.
 """
-
-from collections.abc import Iterable
 
 from flink_jobs.columns import Column
 
@@ -29,11 +27,6 @@ ALERT = (
     *SAID,
 )
 """What leaves: topic and table `alerts`."""
-
-
-def complete(columns: Iterable[Column]) -> bool:
-    """Whether a model makes its alert_id itself."""
-    return any(column.name == "alert_id" for column in columns)
 
 
 def grouped(origin: str, condition: str = "") -> str:

@@ -9,6 +9,7 @@ from flink_jobs import alerts, bounded, postgres, rules
 from flink_jobs.catalog import Catalog
 from flink_jobs.errors import JobError
 from flink_jobs.rules import Change
+from flink_jobs.text import aligned
 
 ALERTS = """
 SELECT to_char(event_time AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS"Z"'), subject, severity, count,
@@ -41,11 +42,11 @@ def backtest(
     Rules are those of now all the time, unlike in the live job, where each row was judged by the
     rule of its moment. JobError for an unknown rule.
     """
-    name = catalog.model_paths.get(rule)
-    if name is None or alerts.TOPIC not in catalog.model(f"alerts/{rule}").sinks:
-        known = [path.stem for path in catalog.model_paths.values() if path.parent.name == "alerts"]
-        raise JobError(f"no model of the rule {rule}\n  known: {', '.join(sorted(known))}")
-    model = catalog.model(f"alerts/{rule}")
+    model = catalog.model(catalog.key(rule))
+    if alerts.TOPIC not in model.sinks:
+        raise JobError(f"{rule} is no rule\n  to do: `python -m flink_jobs rules list` lists them")
+    # An alert over rows before it needs those; what is told before `first` is left out below.
+    start = "earliest" if bounded.reaches_far(catalog, model) else first.isoformat()
 
     def told(setting: str, what: Change | None) -> Told:
         def prepare(ours: Catalog) -> None:
@@ -53,7 +54,7 @@ def backtest(
                 rules.change(ours, rule, pattern, what, "backtest")
 
         with (
-            bounded.computed(catalog, [model], first.isoformat(), prepare=prepare) as schema,
+            bounded.computed(catalog, [model], start, prepare=prepare) as schema,
             postgres.connect(catalog.variables["DATABASE"]) as cursor,
         ):
             cursor.execute(ALERTS.format(schema=schema), (rule, first, last, last))
@@ -72,13 +73,12 @@ def lines(both: Sequence[Told], most: int = 50) -> list[str]:
         subjects = len({row[1] for row in rows})
         ends = [rows[0][0], rows[-1][0]] if rows else ["", ""]
         table.append([one.setting, str(len(rows)), str(critical), str(subjects), *ends])
-    found = rules.aligned(table)
+    found = aligned(table)
     for one, other in zip(both, reversed(names), strict=True):
         only = [row for row in one.alerts if (row[0], row[1]) not in other]
         for row in only[:most]:
-            found.append(
-                f"only {one.setting}: {row[0]} {row[1]} {row[2]} value {row[4].normalize():f}"
-            )
+            value = "none" if row[4] is None else f"{row[4].normalize():f}"
+            found.append(f"only {one.setting}: {row[0]} {row[1]} {row[2]} value {value}")
         if len(only) > most:
             found.append(f"only {one.setting}: and {len(only) - most} more")
     return found

@@ -27,16 +27,19 @@ LOOKED_UP = ("alert_rules", "user_profiles")
 
 def job_of(catalog: Catalog, models: Sequence[Model]) -> Job:
     """One job of these models, with the options of the job that the first of them is in."""
-    keys = [key_of(catalog, model.name) for model in models]
-    own = [job for job in catalog.jobs.values() if set(keys[:1]) <= set(job.models)]
-    options = own[0].options if own else dict(catalog.config.get("options", {}))
+    keys = [catalog.key(model.name) for model in models]
+    general = dict(catalog.config.get("options", {}))
+    own = (job.options for job in catalog.jobs.values() if keys[0] in job.models)
+    options = next(own, general)
     return Job(f"bounded-{models[0].name}", tuple(keys), 1, options)
 
 
-def key_of(catalog: Catalog, name: str) -> str:
-    """`windows/bars_1m` of `bars_1m`. JobError for an unknown model."""
-    path = catalog.model_paths.get(name)
-    return f"{path.parent.name}/{path.stem}" if path else catalog.model(name).name
+def reaches_far(catalog: Catalog, model: Model) -> bool:
+    """Whether a row may depend on any row before it, by itself or by what the model reads.
+
+    Such a model is computed from the beginning of the topics.
+    """
+    return any(one.reaches_far for one in catalog.with_inputs([catalog.key(model.name)]))
 
 
 @contextmanager

@@ -116,6 +116,13 @@ class Catalog:
         paths = [p for folder in MODEL_FOLDERS for p in sorted((self.root / folder).glob("*.sql"))]
         return {path.stem: path for path in paths}
 
+    def key(self, name: str) -> str:
+        """`windows/bars_1m` of the model `bars_1m`. JobError for an unknown one."""
+        path = self.model_paths.get(name)
+        if path is None:
+            raise JobError(f"no model {name}{guess(name, self.model_paths)}")
+        return self._relative(path).removesuffix(".sql")
+
     def model(self, name: str) -> Model:
         """Read a model by its path under the folder, without the ending: `windows/bars_1m`."""
         path = self.root / f"{name}.sql"
@@ -174,10 +181,9 @@ class Catalog:
                 remedy="break the circle",
             )
         used = {token.text for token in script.names(one.statement)}
-        for name, path in self.model_paths.items():
+        for name in self.model_paths:
             if name in used and name != one.name and name not in done:
-                key = self._relative(path).removesuffix(".sql")
-                self._add(self.model(key), done, (*above, one.name))
+                self._add(self.model(self.key(name)), done, (*above, one.name))
         done.setdefault(one.name, one)
 
 

@@ -14,7 +14,7 @@ from flink_jobs.errors import JobError, SqlError
 from flink_jobs.lint import unbounded
 from flink_jobs.render import definition_step
 from flink_jobs.settings import ROOT, Settings
-from flink_jobs.start import EARLIEST
+from flink_jobs.start import EARLIEST, moment
 from flink_jobs.submit import submit
 
 Options = argparse.Namespace
@@ -23,7 +23,7 @@ Options = argparse.Namespace
 def catalog_of(options: Options) -> Catalog:
     """The folder of SQL files, with variables from the environment and the command line."""
     given = {**settings.environment(), **dict(pair.split("=", 1) for pair in options.set)}
-    if getattr(options, "start", None) and not hasattr(options, "end"):
+    if getattr(options, "start", None):
         given["START_FROM"] = options.start
     return Catalog.load(Settings().market_streams_sql, given)
 
@@ -139,7 +139,7 @@ def recompute(options: Options) -> None:
     """Compute a model's windows of a range again, late rows taken in, and correct what differs."""
     from flink_jobs.recompute import recompute as corrected
 
-    first, last = moment(options.start), moment(options.end)
+    first, last = moment(options.first), moment(options.last)
     for one in corrected(catalog_of(options), options.model, first, last, options.dry_run):
         print("\n".join([*one.differences, str(one)]))
 
@@ -162,19 +162,10 @@ def backtest(options: Options) -> None:
     from flink_jobs.backtest import lines
 
     what = rules.Change(options.threshold, options.severity, options.cool_down, True)
-    first = moment(options.start)
-    last = moment(options.end) if options.end else None
+    first = moment(options.first)
+    last = moment(options.last) if options.last else None
     both = tested(catalog_of(options), options.rule, options.pattern, what, first, last)
     print("\n".join(lines(both)))
-
-
-def moment(text: str) -> datetime:
-    """An ISO time; UTC where it has no zone. JobError for another text."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise JobError(f"{text} is no time\n  to do: like 2026-11-22T08:00:00Z") from None
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def list_rules(options: Options) -> None:
@@ -243,8 +234,8 @@ def _parser() -> argparse.ArgumentParser:
     add("prove", prove).add_argument("models", nargs="*", metavar="MODEL", help="default: all")
     correcting = add("recompute", recompute)
     correcting.add_argument("model", metavar="MODEL", help="name of a model: bars_1m")
-    correcting.add_argument("--from", dest="start", required=True, help="ISO time, included")
-    correcting.add_argument("--to", dest="end", required=True, help="ISO time, not included")
+    correcting.add_argument("--from", dest="first", required=True, help="ISO time, included")
+    correcting.add_argument("--to", dest="last", required=True, help="ISO time, not included")
     correcting.add_argument("--dry-run", action="store_true", help="tell, and change nothing")
     cases = add("check", check)
     cases.add_argument("cases", nargs="*", default=[str(ROOT / "tests/sql")], metavar="CASES")
@@ -273,8 +264,8 @@ def _rules(parser: argparse.ArgumentParser, common: argparse.ArgumentParser) -> 
             continue
         one.add_argument("pattern", nargs="?", default="*", help="'binance|*'; default: '*', all")
         if name == "backtest":
-            one.add_argument("--from", dest="start", required=True, help="ISO time, included")
-            one.add_argument("--to", dest="end", help="ISO time, not included; default: no end")
+            one.add_argument("--from", dest="first", required=True, help="ISO time, included")
+            one.add_argument("--to", dest="last", help="ISO time, not included; default: no end")
         else:
             one.add_argument("--by", default="", help="who changes it; default: the shell's user")
         if name in ("set", "backtest"):

@@ -10,6 +10,7 @@ Everything else follows from the header and the schema of the SELECT.
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import PurePosixPath
 
 from flink_jobs.errors import SqlError
@@ -76,6 +77,13 @@ class Model:
     def lookback(self) -> float:
         """Seconds of input before an output row that the row needs."""
         return max((window.length for window in self.windows), default=0.0)
+
+    @property
+    def reaches_far(self) -> bool:
+        """Whether a row may depend on any row before it: sessions, frames of a number of rows."""
+        words = [token.upper for token in self.statement.code()]
+        rows = ("ROWS", "BETWEEN") in pairwise(words)
+        return rows or any(window.kind == "SESSION" for window in self.windows)
 
     def error(self, message: str, *, text: str = "", remedy: str = "") -> SqlError:
         """A fault in the model; its place is that of `text` in the file, where it stands."""

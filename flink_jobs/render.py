@@ -135,7 +135,7 @@ class Planner:
         condition = self.start.condition(column.name for column in columns)
         text = model_query(model).sql
         origin = f"(\n{text}\n)" if inlined(model) else sinks.quote(model.name)
-        if ALERTS in model.sinks and not alerts.complete(columns):
+        if ALERTS in model.sinks:
             origin, condition = f"(\n{alerts.grouped(origin, condition)}\n)", ""
         self.plan.inserts.append(sinks.insert(table, origin, shape, condition, revision))
 

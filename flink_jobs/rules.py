@@ -9,6 +9,7 @@ import psycopg2
 from flink_jobs import postgres
 from flink_jobs.catalog import Catalog
 from flink_jobs.errors import JobError
+from flink_jobs.text import aligned
 
 COLUMNS = ("rule_id", "pattern", "threshold", "severity", "cool_down", "enabled")
 SHOWN = ("threshold", "severity", "cool_down", "enabled")
@@ -72,14 +73,6 @@ def difference(old: dict[str, Any] | None, new: dict[str, Any] | None) -> str:
         return f"{word}: " + json.dumps({name: (row or {}).get(name) for name in SHOWN})
     changed = [name for name in SHOWN if old[name] != new[name]]
     return ", ".join(f"{n} {_plain(old[n])} > {_plain(new[n])}" for n in changed) or "nothing"
-
-
-def aligned(rows: list[list[str]]) -> list[str]:
-    """Rows of text as lines with columns of equal width."""
-    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
-    return [
-        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
 
 
 def _plain(value: Any) -> str:

@@ -41,8 +41,8 @@ class PostgresTable:
 def check(model: Model, columns: Sequence[Column]) -> None:
     """Refuse a key that is not selected or can be NULL, and an alert of another shape."""
     by_name = {column.name: column for column in columns}
-    made = "alerts" in model.sinks and not alerts.complete(columns)
-    for name in () if made else model.key:
+    # The runner makes the key of alerts.
+    for name in () if alerts.TOPIC in model.sinks else model.key:
         if name not in by_name:
             raise model.error(
                 f"key column {name} is not in the SELECT",
@@ -67,8 +67,7 @@ def check(model: Model, columns: Sequence[Column]) -> None:
 
 
 def _check_alert(model: Model, by_name: dict[str, Column]) -> None:
-    shape = alerts.ALERT if alerts.complete(by_name.values()) else alerts.SEEN
-    for wanted in shape:
+    for wanted in alerts.SEEN:
         found = by_name.get(wanted.name)
         if found is None or found.sink_type != wanted.type:
             has = f"it has {found.sink_type}" if found else "it is missing"
@@ -77,7 +76,7 @@ def _check_alert(model: Model, by_name: dict[str, Column]) -> None:
                 text=wanted.name if found else "",
                 remedy=f"select CAST(… AS {wanted.type}) AS {wanted.name}",
             )
-    extra = sorted(set(by_name) - {column.name for column in shape})
+    extra = sorted(set(by_name) - {column.name for column in alerts.SEEN})
     if extra:
         remedy = "put what it says into message or detail; all alerts share one table"
         raise model.error(f"no column {extra[0]} in alerts", text=extra[0], remedy=remedy)

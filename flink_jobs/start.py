@@ -37,6 +37,15 @@ class Start(NamedTuple):
 EARLIEST = Start("earliest-offset", 0, None)
 
 
+def moment(text: str) -> datetime:
+    """An ISO time; UTC where it has no zone. JobError for another text."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise JobError(f"{text} is no time\n  to do: like 2026-11-22T08:00:00Z") from None
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+
+
 def after_lost_head(oldest: int, models: Iterable[Model], lateness: float) -> str:
     """Where to start from the beginning of a log that has lost its head, as an ISO time.
 
@@ -56,11 +65,10 @@ def start_of(text: str, models: Iterable[Model], lateness: float) -> Start:
     if text == "latest":
         return Start("latest-offset", 0, datetime.now(UTC) + timedelta(seconds=longest + lateness))
     try:
-        first = datetime.fromisoformat(text)
-    except ValueError:
+        first = moment(text)
+    except JobError:
         raise JobError(
             f"{text} is no start\n  to do: earliest, latest or a time like 2026-11-22T08:00:00Z"
         ) from None
-    first = first.astimezone(UTC) if first.tzinfo else first.replace(tzinfo=UTC)
     seconds = first.timestamp() - longest - lateness
     return Start("timestamp", max(math.floor(seconds * 1000), 0), first)

@@ -15,6 +15,7 @@ SELECT column_name, data_type FROM information_schema.columns
 WHERE table_schema = %s AND table_name = %s ORDER BY ordinal_position
 """
 RANGE_COLUMNS = ("window_start", "event_time")
+END_COLUMNS = ("window_end", "window_start", "event_time")
 TOLERANCE = "1e-9"
 """Relative difference up to which floating numbers count as equal: their sums depend on order."""
 
@@ -25,10 +26,8 @@ class Span(NamedTuple):
     first: datetime | None = None
     last: datetime | None = None
     closed: datetime | None = None
-    """How far streaming has come: a row of `want` that ends later is not written there yet."""
-
-
-EVERYTHING = Span()
+    """How far streaming had come before `want` was computed: a row that ends later, on either
+    side, may have been read by one of them only in part."""
 
 
 @dataclass(frozen=True)
@@ -45,19 +44,22 @@ class Pair:
     @property
     def range_column(self) -> str | None:
         """The column by which rows lie in a range of time."""
-        names = {name for name, _ in self.columns}
-        return next((name for name in RANGE_COLUMNS if name in names), None)
+        return _first(RANGE_COLUMNS, self.columns)
 
     @property
     def end_column(self) -> str | None:
         """The column that says when a row is complete."""
-        names = {name for name, _ in self.columns}
-        return next((name for name in ("window_end", "event_time") if name in names), None)
+        return _first(END_COLUMNS, self.columns)
 
     @property
     def values(self) -> tuple[tuple[str, str], ...]:
         """Columns that are not of the key."""
         return tuple(column for column in self.columns if column[0] not in self.key)
+
+
+def _first(wanted: Sequence[str], columns: Sequence[tuple[str, str]]) -> str | None:
+    names = {name for name, _ in columns}
+    return next((name for name in wanted if name in names), None)
 
 
 def pair(cursor: Any, table: str, have: str, want: str, key: Sequence[str]) -> Pair:
@@ -73,7 +75,8 @@ def _same(name: str, kind: str) -> sql.Composable:
     mine, other = sql.Identifier("have", name), sql.Identifier("want", name)
     if kind in ("double precision", "real"):
         return sql.SQL(
-            "({a} IS NOT DISTINCT FROM {b} OR abs({a} - {b}) <= {t} * greatest(abs({a}), abs({b})))"
+            "({a} IS NOT DISTINCT FROM {b}"
+            " OR coalesce(abs({a} - {b}) <= {t} * greatest(abs({a}), abs({b})), false))"
         ).format(a=mine, b=other, t=sql.SQL(TOLERANCE))
     return sql.SQL("{} IS NOT DISTINCT FROM {}").format(mine, other)
 
@@ -106,7 +109,7 @@ def differing(two: Pair, span: Span) -> sql.Composable:
 def _complete(two: Pair, span: Span) -> sql.Composable:
     if two.end_column is None or span.closed is None:
         return sql.SQL("true")
-    return sql.SQL("(want.{0} IS NULL OR want.{0} <= {1})").format(
+    return sql.SQL("greatest(have.{0}, want.{0}) <= {1}").format(
         sql.Identifier(two.end_column), sql.Literal(span.closed)
     )
 
@@ -124,13 +127,18 @@ def _side(schema: str, two: Pair, span: Span) -> sql.Composable:
     )
 
 
-def closed(cursor: Any, two: Pair) -> datetime | None:
-    """How far `have` has come: its latest end of a row; None where rows have no end."""
-    if two.end_column is None:
+def closed(cursor: Any, schema: str, table: str) -> datetime | None:
+    """How far a streaming job has come: the latest end of a row of its table.
+
+    None where there is no table, or its rows have no end.
+    """
+    cursor.execute(COLUMNS, (schema, table))
+    column = _first(END_COLUMNS, cursor.fetchall())
+    if column is None:
         return None
     cursor.execute(
         sql.SQL("SELECT max({}) FROM {}").format(
-            sql.Identifier(two.end_column), sql.Identifier(two.have, two.table)
+            sql.Identifier(column), sql.Identifier(schema, table)
         )
     )
     found: datetime | None = cursor.fetchone()[0]
@@ -139,11 +147,11 @@ def closed(cursor: Any, two: Pair) -> datetime | None:
 
 def count(cursor: Any, two: Pair, span: Span) -> int:
     """Rows of `want`."""
-    cursor.execute(
-        sql.SQL("SELECT count(*) FROM {} AS want WHERE {}").format(
-            _side(two.want, two, span), _complete(two, span)
-        )
-    )
+    side = _side(two.want, two, span)
+    bound: sql.Composable = sql.SQL("true")
+    if two.end_column and span.closed:
+        bound = sql.SQL("{} <= {}").format(sql.Identifier(two.end_column), sql.Literal(span.closed))
+    cursor.execute(sql.SQL("SELECT count(*) FROM {} AS want WHERE {}").format(side, bound))
     return int(cursor.fetchone()[0])
 
 

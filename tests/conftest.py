@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,7 +36,11 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give Airflow a home of its own before anything imports it: it reads that only once."""
+    """Give Airflow a home of its own before anything imports it: it reads that only once.
+
+    SIGTERM ends a run as Ctrl-C does: fixtures stop what they started.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if find_spec("hypothesis"):
         from hypothesis import HealthCheck, settings
 

@@ -10,6 +10,7 @@ unit tests; what they print is shown when they have ended, before the integratio
 import argparse
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -215,6 +216,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--long", action="store_true", help="the long tests instead")
     parser.add_argument("--only", choices=("lint", "unit", "integration"), help="one group")
     options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is stopped
     total = run_all([s for s in steps(options.long) if options.only in (None, s.group)])
     print(total)
     return 1 if total.failed or not total.passed else 0

@@ -237,9 +237,13 @@ async def watch(state: FeedState) -> None:
     async with asyncio.TaskGroup() as tasks:
         while True:
             await asyncio.sleep(WATCH_PERIOD)
-            if state.live:
+            if not state.live:
+                continue
+            if state.publisher.blocked:
+                state.staleness.rest(time.monotonic())
+            else:
                 repair.report_stale(time.monotonic())
-                repair.ask_overdue(tasks)
+            repair.ask_overdue(tasks)
 
 
 async def _all(jobs: list[Coroutine[Any, Any, None]]) -> None:

@@ -65,6 +65,12 @@ class StalenessMonitor:
         """Begin (again) to expect events: after each subscribe. Learned pauses stay."""
         self._last[stream] = now
 
+    def rest(self, now: float) -> None:
+        """Nobody reads just now: this silence is nobody's, and no pause to learn from."""
+        for stream in self._last:
+            if stream not in self._stale:
+                self._last[stream] = now
+
     def forget(self, stream: Stream) -> None:
         """Expect nothing of it any more."""
         self._last.pop(stream, None)

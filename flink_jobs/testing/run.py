@@ -165,8 +165,6 @@ class Runner:
         """What the sinks of the model get."""
         if not self.models or alerts.TOPIC not in self.models[-1].sinks:
             return self.query
-        if alerts.complete(sinks.parse_schema(self.engine.describe(self.query))):
-            return self.query
         text = alerts.grouped(f"(\n{self.query.sql}\n)")
         return Step(text, self.query.source, self.query.line)
 

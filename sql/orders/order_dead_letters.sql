@@ -16,45 +16,15 @@ SELECT
     record_time,
     reason,
     body
-FROM order_records
-WHERE reason IS NOT NULL
-UNION ALL
-SELECT
-    COALESCE(topic, '') AS source_topic,
-    COALESCE(`partition`, -1) AS source_partition,
-    COALESCE(`offset`, -1) AS source_offset,
-    record_time,
-    reason,
-    body
-FROM raw_records
-WHERE reason IS NOT NULL
-UNION ALL
-SELECT
-    COALESCE(topic, '') AS source_topic,
-    COALESCE(`partition`, -1) AS source_partition,
-    COALESCE(`offset`, -1) AS source_offset,
-    record_time,
-    reason,
-    body
-FROM transaction_records
-WHERE reason IS NOT NULL
-UNION ALL
-SELECT
-    COALESCE(topic, '') AS source_topic,
-    COALESCE(`partition`, -1) AS source_partition,
-    COALESCE(`offset`, -1) AS source_offset,
-    record_time,
-    reason,
-    body
-FROM payment_records
-WHERE reason IS NOT NULL
-UNION ALL
-SELECT
-    COALESCE(topic, '') AS source_topic,
-    COALESCE(`partition`, -1) AS source_partition,
-    COALESCE(`offset`, -1) AS source_offset,
-    record_time,
-    reason,
-    body
-FROM reservation_records
+FROM (
+    SELECT topic, `partition`, `offset`, record_time, reason, body FROM order_records -- noqa: LT09
+    UNION ALL
+    SELECT topic, `partition`, `offset`, record_time, reason, body FROM raw_records -- noqa: LT09
+    UNION ALL
+    SELECT topic, `partition`, `offset`, record_time, reason, body FROM transaction_records -- noqa: LT09
+    UNION ALL
+    SELECT topic, `partition`, `offset`, record_time, reason, body FROM payment_records -- noqa: LT09
+    UNION ALL
+    SELECT topic, `partition`, `offset`, record_time, reason, body FROM reservation_records -- noqa: LT09
+) AS records
 WHERE reason IS NOT NULL

@@ -10,12 +10,12 @@ CREATE TABLE raw_event_records (
         CASE
             WHEN CAST(TRY_CAST(REPLACE(REGEXP_EXTRACT(
                 JSON_VALUE(CAST(body AS STRING), '$.created_at'),
-                '^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,3})?)[0-9]{0,6}(Z|\+00:00)$', 1
+                '${ISO_TIME}', 1
             ), 'T', ' ') AS TIMESTAMP(3)) AS TIMESTAMP_LTZ(3))
             <= record_time + ${MAX_FUTURE} / 1000000 * INTERVAL '1' SECOND
                 THEN CAST(TRY_CAST(REPLACE(REGEXP_EXTRACT(
                     JSON_VALUE(CAST(body AS STRING), '$.created_at'),
-                    '^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,3})?)[0-9]{0,6}(Z|\+00:00)$', 1
+                    '${ISO_TIME}', 1
                 ), 'T', ' ') AS TIMESTAMP(3)) AS TIMESTAMP_LTZ(3))
         END,
         TO_TIMESTAMP_LTZ(0, 3)

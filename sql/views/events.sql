@@ -14,11 +14,11 @@ SELECT
         WHEN (SUBSTRING(REPLACE(time_text, 'T', ' '), 3, 19) = SUBSTRING(CAST(event_time AS STRING), 1, 19)) IS NOT TRUE
             THEN 'created_at is no ISO 8601 time in UTC, or lies ahead of the record'
         WHEN COALESCE(event_type, '') = '["heartbeat"]' THEN CAST(NULL AS STRING)
-        WHEN REGEXP(event_id, '^\[("([^"\\]|\\["\\/]){1,200}"|[0-9]{1,18})\]$') IS NOT TRUE
+        WHEN REGEXP(event_id, '${PLAIN_TEXT}') IS NOT TRUE
             THEN 'event_id is no plain text of 1 to 200 characters and no whole number'
-        WHEN REGEXP(event_type, '^\[("([^"\\]|\\["\\/]){1,200}"|[0-9]{1,18})\]$') IS NOT TRUE
+        WHEN REGEXP(event_type, '${PLAIN_TEXT}') IS NOT TRUE
             THEN 'event_type is no plain text of 1 to 200 characters and no whole number'
-        WHEN REGEXP(user_id, '^\[("([^"\\]|\\["\\/]){1,200}"|[0-9]{1,18})\]$') IS NOT TRUE
+        WHEN REGEXP(user_id, '${PLAIN_TEXT}') IS NOT TRUE
             THEN 'user.id is no plain text of 1 to 200 characters and no whole number'
         WHEN COALESCE(amount, '[null]') <> '[null]' AND REGEXP(amount, '^\[("?)-?[0-9]{1,16}(\.[0-9]{1,2}0{0,20})?\1\]$') IS NOT TRUE
             THEN 'data.amount is no decimal of at most 16 digits before the point and 2 after it'
@@ -42,7 +42,7 @@ FROM (
         AND CONCAT('{"one":', DECODE(body, 'UTF-8'), '}') IS JSON OBJECT AS is_object,
         REGEXP(
             DECODE(body, 'UTF-8'),
-            '\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F]'
+            '${HALF_PAIR}'
         ) AS has_half_pair
     FROM raw_event_records
 ) AS decoded;

@@ -24,13 +24,13 @@ SELECT
         WHEN (SUBSTRING(REPLACE(time_text, 'T', ' '), 3, 19) = SUBSTRING(CAST(event_time AS STRING), 1, 19)) IS NOT TRUE
             THEN 'event_time is no ISO 8601 time in UTC, or lies ahead of the record'
         WHEN COALESCE(event_type, '') = '["heartbeat"]' THEN CAST(NULL AS STRING)
-        WHEN REGEXP(order_id, '^\[("([^"\\]|\\["\\/]){1,200}"|[0-9]{1,18})\]$') IS NOT TRUE
+        WHEN REGEXP(order_id, '${PLAIN_TEXT}') IS NOT TRUE
             THEN 'order_id is no plain text of 1 to 200 characters and no whole number'
-        WHEN REGEXP(customer_id, '^\[("([^"\\]|\\["\\/]){1,200}"|[0-9]{1,18})\]$') IS NOT TRUE
+        WHEN REGEXP(customer_id, '${PLAIN_TEXT}') IS NOT TRUE
             THEN 'customer_id is no plain text of 1 to 200 characters and no whole number'
         WHEN REGEXP(amount, '^\[("?)-?[0-9]{1,8}(\.[0-9]{1,2}0{0,20})?\1\]$') IS NOT TRUE
             THEN 'amount is no decimal of at most 8 digits before the point and 2 after it'
-        WHEN REGEXP(category, '^\[("([^"\\]|\\["\\/]){1,200}"|[0-9]{1,18})\]$') IS NOT TRUE
+        WHEN REGEXP(category, '${PLAIN_TEXT}') IS NOT TRUE
             THEN 'category is no plain text of 1 to 200 characters and no whole number'
     END AS reason
 FROM (
@@ -53,7 +53,7 @@ FROM (
         AND CONCAT('{"one":', DECODE(body, 'UTF-8'), '}') IS JSON OBJECT AS is_object,
         REGEXP(
             DECODE(body, 'UTF-8'),
-            '\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F]'
+            '${HALF_PAIR}'
         ) AS has_half_pair
     FROM order_events
 ) AS decoded;

@@ -29,7 +29,7 @@ from flink_jobs.catalog import Catalog
 from flink_jobs.cluster import Cluster
 from flink_jobs.settings import ROOT, Settings
 from flink_jobs.submit import submit
-from tests.benchmarks.models import SYMBOLS, publish, trade
+from tests.benchmarks.models import SYMBOLS, VENUES, make_topics, trade
 from tests.integration.conftest import RunningStack, market_stack
 from tests.integration.market import running_market
 
@@ -51,7 +51,7 @@ def told(name: str, seconds: Sequence[float]) -> None:
 
 def windows(stack: RunningStack, seconds: float) -> list[float]:
     """Delays of rows of one-second windows behind their end and the watermark's delay."""
-    publish(stack.bootstrap, {"market.trades": 0})
+    make_topics(stack.bootstrap, ["market.trades"])
     producer = Producer({"bootstrap.servers": stack.bootstrap, "linger.ms": 1})
     with TemporaryDirectory() as folder:
         sql = Path(folder) / "sql"
@@ -73,7 +73,8 @@ def windows(stack: RunningStack, seconds: float) -> list[float]:
         trades_for(producer, seconds)
         cursor.execute(
             f"SELECT extract(epoch FROM arrived - window_end) FROM {SCHEMA}.bars_1m "
-            "WHERE window_start > (SELECT min(window_start) FROM bench.bars_1m) + interval '5 s'"
+            f"WHERE window_start > (SELECT min(window_start) FROM {SCHEMA}.bars_1m) "
+            "+ interval '5 s'"
         )
         delay = float(Catalog.load(ROOT / "sql", {}).variables["WATERMARK_DELAY"])
         found = [float(row[0]) - delay for row in cursor.fetchall()]
@@ -83,21 +84,20 @@ def windows(stack: RunningStack, seconds: float) -> list[float]:
 
 
 def trades_for(producer: Producer, seconds: float) -> None:
-    """Trades of now, evenly, as one venue's writer sends them; the other partition is silent."""
+    """Trades of now, evenly, of both venues, each into the partition of its writer."""
     began = time.monotonic()
     number = 0
     while (passed := time.monotonic() - began) < seconds:
         while number < passed * RATE:
             at = time.time_ns() // 1000
+            place = number & 1
             head = {
-                **{"exchange": "binance", "symbol": SYMBOLS[number % MARKETS], "ts_event": at},
+                **{"exchange": VENUES[place], "symbol": SYMBOLS[number % MARKETS], "ts_event": at},
                 **{"ts_recv": at, "source": "bench", "schema_version": 1},
             }
             value = json.dumps(trade(number, head))
-            for place in (0, 1):
-                producer.produce(
-                    f"{PREFIX}market.trades", value, partition=place, timestamp=at // 1000
-                )
+            topic = f"{PREFIX}market.trades"
+            producer.produce(topic, value, partition=place, timestamp=at // 1000)
             number += 1
         producer.poll(0.002)
     producer.flush()

@@ -96,13 +96,18 @@ def status(number: int, head: dict[str, Any]) -> dict[str, Any]:
 MAKERS = dict(zip(MARKET, (trade, quote, book, status), strict=True))
 
 
-def publish(bootstrap: str, sizes: dict[str, int]) -> None:
-    """Fill the market's topics: an hour each, one partition for each venue."""
+def make_topics(bootstrap: str, names: Iterable[str]) -> None:
+    """Topics of the market, one partition for each venue."""
     admin = AdminClient({"bootstrap.servers": bootstrap})
     options = {"retention.ms": "-1", "retention.bytes": "-1"}
-    made = admin.create_topics([NewTopic(PREFIX + name, 2, 1, config=options) for name in sizes])
+    made = admin.create_topics([NewTopic(PREFIX + name, 2, 1, config=options) for name in names])
     for future in made.values():
         future.result()
+
+
+def publish(bootstrap: str, sizes: dict[str, int]) -> None:
+    """Fill the market's topics: an hour each."""
+    make_topics(bootstrap, sizes)
     producer = Producer(
         {"bootstrap.servers": bootstrap, "linger.ms": 20, "compression.type": "lz4"}
     )
@@ -139,7 +144,12 @@ class Bench:
     def __init__(self, stack: RunningStack, folder: Path) -> None:
         self.stack = stack
         self.catalog = Catalog.load(ROOT / "sql", {"TOPIC_PREFIX": PREFIX})
-        self.jobs = {f"bench_{path.stem}": self.key(path) for path in self.paths()}
+        models = [self.catalog.model(self.catalog.key(n)) for n in self.catalog.model_paths]
+        self.jobs = {
+            f"bench_{model.name}": self.catalog.key(model.name)
+            for model in models
+            if model.sinks != ("none",)
+        }
         text = (ROOT / "sql/jobs.toml").read_text()
         for name, models in [*((n, [m]) for n, m in self.jobs.items()), ("bench_ten", list(TEN))]:
             text = f"[jobs.{name}]\nmodels = {json.dumps(models)}\n{self.options(models[0])}" + text
@@ -151,16 +161,6 @@ class Bench:
         (folder / "sql/jobs.toml").write_text(text)
         self.settings = Settings()
         self.cluster = Cluster(self.settings.flink_rest_url)
-
-    def paths(self) -> Iterable[Path]:
-        """Files of all models that go somewhere."""
-        for path in self.catalog.model_paths.values():
-            if self.catalog.model(self.key(path)).sinks != ("none",):
-                yield path
-
-    def key(self, path: Path) -> str:
-        """`windows/bars_1m`."""
-        return f"{path.parent.name}/{path.stem}"
 
     def options(self, model: str) -> str:
         """Those of the job that the model is in; without them its state would grow for ever."""

@@ -16,8 +16,3 @@ def test_a_new_and_a_removed_rule_are_told_whole() -> None:
     """With all values."""
     assert rules.difference(None, OLD).startswith('made: {"threshold": 100')
     assert rules.difference(OLD, None).startswith("removed: ")
-
-
-def test_columns_are_aligned() -> None:
-    """Two blanks between columns, none at the end."""
-    assert rules.aligned([["a", "long"], ["abc", "x"]]) == ["a    long", "abc  x"]

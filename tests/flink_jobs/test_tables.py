@@ -34,4 +34,6 @@ def test_rows_lie_in_time_by_window_or_event() -> None:
     """The first of the columns that there is."""
     assert TWO.range_column is None
     window = Pair("t", "a", "b", ("x",), (("event_time", ""), ("window_start", "")))
-    assert (window.range_column, window.end_column) == ("window_start", "event_time")
+    assert (window.range_column, window.end_column) == ("window_start", "window_start")
+    ended = Pair("t", "a", "b", ("x",), (("window_start", ""), ("window_end", "")))
+    assert (ended.range_column, ended.end_column) == ("window_start", "window_end")

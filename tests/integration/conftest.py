@@ -8,16 +8,19 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
 from docker.local.service import ServiceError
 from docker.local.settings import ROOT, StackSettings, load
 from docker.local.stack import Stack
+
+if TYPE_CHECKING:
+    from tests.connectors.feed.scripted import ScriptedBinance
 
 SHARED = "MARKET_STREAMS_TEST_STACK"
 """Variable that names the folder of a stack that several workers share; the runner sets it."""
@@ -134,6 +137,22 @@ def stack() -> Iterator[RunningStack]:
         settings = start(shared_settings(folder))
     with known(settings) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def bootstrap(request: pytest.FixtureRequest) -> str:
+    """A running broker: MARKET_STREAMS_TEST_KAFKA, or that of the stack."""
+    given = os.environ.get("MARKET_STREAMS_TEST_KAFKA")
+    return given or str(request.getfixturevalue("stack").bootstrap)
+
+
+@pytest.fixture
+async def exchange() -> AsyncIterator["ScriptedBinance"]:
+    """A scripted exchange of this test alone."""
+    from tests.connectors.feed.scripted import scripted_binance
+
+    async with scripted_binance() as scripted:
+        yield scripted
 
 
 def shared_settings(folder: Path) -> StackSettings:

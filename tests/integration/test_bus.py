@@ -1,6 +1,5 @@
 """The event bus over Kafka keeps the contract, and what only Kafka can show."""
 
-import os
 import time
 import uuid
 from collections.abc import Iterator
@@ -15,13 +14,6 @@ from tests.connectors.feed.running import read_topic
 from tests.connectors.kafka.bus_contract import SIGNAL, BusContract, Buses, signal, wait
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(scope="module")
-def bootstrap(request: pytest.FixtureRequest) -> str:
-    """A running broker: MARKET_STREAMS_TEST_KAFKA, or that of the stack."""
-    given = os.environ.get("MARKET_STREAMS_TEST_KAFKA")
-    return given or str(request.getfixturevalue("stack").bootstrap)
 
 
 @pytest.fixture

@@ -23,13 +23,6 @@ from tests.connectors.kafka.bus_contract import wait
 pytestmark = pytest.mark.integration
 
 
-@pytest.fixture(scope="module")
-def bootstrap(request: pytest.FixtureRequest) -> str:
-    """A running broker: MARKET_STREAMS_TEST_KAFKA, or that of the stack."""
-    given = os.environ.get("MARKET_STREAMS_TEST_KAFKA")
-    return given or str(request.getfixturevalue("stack").bootstrap)
-
-
 def test_records_become_events_of_their_kind(bootstrap: str) -> None:
     """Each bridged topic once; heartbeats and deletions are left out; values are kept."""
     prefix = f"t{uuid.uuid4().hex[:10]}."

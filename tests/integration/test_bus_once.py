@@ -1,6 +1,5 @@
 """Exactly once, proven by killing real processes between any two steps."""
 
-import os
 import subprocess
 import sys
 import uuid
@@ -18,13 +17,6 @@ pytestmark = pytest.mark.integration
 
 RECORDS = 12
 KILLED = -9
-
-
-@pytest.fixture(scope="module")
-def bootstrap(request: pytest.FixtureRequest) -> str:
-    """A running broker: MARKET_STREAMS_TEST_KAFKA, or that of the stack."""
-    given = os.environ.get("MARKET_STREAMS_TEST_KAFKA")
-    return given or str(request.getfixturevalue("stack").bootstrap)
 
 
 @pytest.fixture

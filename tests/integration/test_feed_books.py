@@ -1,7 +1,6 @@
 """Order books through the local exchange: what the topic says is what the exchange has."""
 
 import asyncio
-import os
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -24,13 +23,6 @@ from tests.connectors.simulator.harness import Exchange, exchange
 pytestmark = pytest.mark.integration
 E8 = Decimal(10) ** 8
 Side = dict[Decimal, Decimal]
-
-
-@pytest.fixture(scope="module")
-def bootstrap(request: pytest.FixtureRequest) -> str:
-    """A running broker: MARKET_STREAMS_TEST_KAFKA, or that of the stack."""
-    given = os.environ.get("MARKET_STREAMS_TEST_KAFKA")
-    return given or str(request.getfixturevalue("stack").bootstrap)
 
 
 class Outcome(NamedTuple):

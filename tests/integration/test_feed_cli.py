@@ -7,7 +7,6 @@ import subprocess
 import sys
 import urllib.request
 import uuid
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -16,24 +15,10 @@ from kafka import KafkaAdminClient
 from connectors.kafka.admin import ensure_topics
 from connectors.kafka.topics import TOPICS, Topic
 from tests.connectors.feed.running import read_topic, until
-from tests.connectors.feed.scripted import ScriptedBinance, scripted_binance
+from tests.connectors.feed.scripted import ScriptedBinance
 
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def bootstrap(request: pytest.FixtureRequest) -> str:
-    """A running broker: MARKET_STREAMS_TEST_KAFKA, or that of the stack."""
-    given = os.environ.get("MARKET_STREAMS_TEST_KAFKA")
-    return given or str(request.getfixturevalue("stack").bootstrap)
-
-
-@pytest.fixture
-async def exchange() -> AsyncIterator[ScriptedBinance]:
-    """An exchange of this test alone."""
-    async with scripted_binance() as scripted:
-        yield scripted
 
 
 def environment(

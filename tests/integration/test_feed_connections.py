@@ -1,31 +1,15 @@
 """Several connections of one feed: renewals without a pause, copies, shards."""
 
 import asyncio
-import os
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from connectors.exchanges.binance import Binance
 from tests.connectors.feed.running import running_feed, until
-from tests.connectors.feed.scripted import ScriptedBinance, scripted_binance
+from tests.connectors.feed.scripted import ScriptedBinance
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(scope="module")
-def bootstrap(request: pytest.FixtureRequest) -> str:
-    """A running broker: MARKET_STREAMS_TEST_KAFKA, or that of the stack."""
-    given = os.environ.get("MARKET_STREAMS_TEST_KAFKA")
-    return given or str(request.getfixturevalue("stack").bootstrap)
-
-
-@pytest.fixture
-async def exchange() -> AsyncIterator[ScriptedBinance]:
-    """An exchange of this test alone."""
-    async with scripted_binance() as scripted:
-        yield scripted
 
 
 async def trade_on(exchange: ScriptedBinance, first: int, last: int) -> None:

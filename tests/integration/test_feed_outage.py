@@ -3,14 +3,14 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from docker.local.kafka import Kafka
 from tests.connectors.feed.running import Json, RunningFeed, running_feed, until
-from tests.connectors.feed.scripted import DAY, ScriptedBinance, scripted_binance
+from tests.connectors.feed.scripted import DAY, ScriptedBinance
 from tests.connectors.kafka.own_broker import address, own_broker
 
 pytestmark = pytest.mark.integration
@@ -27,13 +27,6 @@ def kafka() -> Iterator[Kafka]:
     """A broker of this test, to stop and start."""
     with own_broker() as broker:
         yield broker
-
-
-@pytest.fixture
-async def exchange() -> AsyncIterator[ScriptedBinance]:
-    """An exchange of this test alone."""
-    async with scripted_binance() as scripted:
-        yield scripted
 
 
 class Market:

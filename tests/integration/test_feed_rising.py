@@ -1,6 +1,5 @@
 """A venue whose trade ids leave numbers out: only REST can tell whether something is missing."""
 
-import os
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -33,13 +32,6 @@ class Rising(Binance):
     def rest_of_range(self, page: Sequence[Trade | DeadLetter], wanted: Wanted) -> Wanted | None:
         """One page is all there is."""
         return None
-
-
-@pytest.fixture(scope="module")
-def bootstrap(request: pytest.FixtureRequest) -> str:
-    """A running broker: MARKET_STREAMS_TEST_KAFKA, or that of the stack."""
-    given = os.environ.get("MARKET_STREAMS_TEST_KAFKA")
-    return given or str(request.getfixturevalue("stack").bootstrap)
 
 
 @pytest.fixture

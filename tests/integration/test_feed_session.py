@@ -1,31 +1,15 @@
 """A feed between a scripted exchange and a real broker: every trade once, in a good order."""
 
 import asyncio
-import os
-from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from tests.connectors.feed.running import running_feed, until
-from tests.connectors.feed.scripted import DAY, ScriptedBinance, scripted_binance
+from tests.connectors.feed.scripted import DAY, ScriptedBinance
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(scope="module")
-def bootstrap(request: pytest.FixtureRequest) -> str:
-    """A running broker: MARKET_STREAMS_TEST_KAFKA, or that of the stack."""
-    given = os.environ.get("MARKET_STREAMS_TEST_KAFKA")
-    return given or str(request.getfixturevalue("stack").bootstrap)
-
-
-@pytest.fixture
-async def exchange() -> AsyncIterator[ScriptedBinance]:
-    """An exchange of this test alone."""
-    async with scripted_binance() as scripted:
-        yield scripted
 
 
 async def test_trades_become_keyed_records_stamped_with_event_time(

@@ -1,27 +1,19 @@
 """Records of other times: years old, or ahead of the clock."""
 
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
 from tests.connectors.feed.running import running_feed, until
-from tests.connectors.feed.scripted import DAY, ScriptedBinance, scripted_binance
+from tests.connectors.feed.scripted import DAY, ScriptedBinance
 from tests.integration.conftest import RunningStack
 from tests.integration.market import wait_until
 
 pytestmark = pytest.mark.integration
 
 CLEANED_SECONDS = 60
-
-
-@pytest.fixture
-async def exchange() -> AsyncIterator[ScriptedBinance]:
-    """An exchange of this test alone."""
-    async with scripted_binance() as scripted:
-        yield scripted
 
 
 def first_offset(bootstrap: str, topic: str) -> int:

@@ -7,26 +7,22 @@ then the edited model, submitted from a later start.
 
 import json
 import shutil
-import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import psycopg2
 import pytest
-from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from flink_jobs.cluster import Cluster
-from flink_jobs.settings import ROOT, Settings
+from flink_jobs.settings import ROOT
 from flink_jobs.submit import submit
+from tests.integration.job_stage import Row, Stage, until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
-PREFIX = "jobs-test."
-SCHEMA = "jobs_test"
+NAME = "jobs_test"
 VENUES = ("binance", "coinbase")
 SPRING = datetime(2026, 3, 8, 2, 25, tzinfo=UTC)
 """New York has no 02:30 on this day: clocks go from 02:00 to 03:00."""
@@ -35,7 +31,6 @@ MINUTES = (0, 5, 6, 65, 66)
 TABLES = ("bars_1m", "moving_average_1h_10m", "trade_sessions_30s", "alerts")
 KEYS = {"alerts": ("alert_id",)}
 WINDOW_KEY = ("exchange", "symbol", "window_start")
-Row = dict[str, Any]
 
 
 def micros(moment: datetime) -> int:
@@ -120,143 +115,64 @@ class Run(NamedTuple):
     first: datetime
 
 
-class Stage:
-    """Broker, database and cluster of the test."""
+class Trades(Stage):
+    """A stage with trades of two venues."""
 
-    def __init__(self, stack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.stack = stack
-        for name, value in {
-            **stack.settings.environment(),
-            "TOPIC_PREFIX": PREFIX,
-            "ANALYTICS_SCHEMA": SCHEMA,
-            "TZ": "America/New_York",
-        }.items():
-            monkeypatch.setenv(name, value)
-        self.settings = Settings()
-        self.cluster = Cluster(self.settings.flink_rest_url)
-        self.producer = Producer({"bootstrap.servers": stack.bootstrap})
-        self.connection = psycopg2.connect(stack.database_url)
-        self.connection.autocommit = True
-
-    def publish(self, rows: list[Row]) -> None:
+    def write(self, rows: list[Row]) -> None:
         """Write rows into the partitions of their venues, with their event time."""
         for row in rows:
             stamp = row["ts_event"] if 0 < (row["ts_event"] or 0) < 2**60 else micros(SPRING)
-            self.producer.produce(
-                f"{PREFIX}market.trades",
-                json.dumps(row).encode(),
-                partition=VENUES.index(row["exchange"]),
-                timestamp=stamp // 1000,
-            )
+            value = json.dumps(row).encode()
+            place = VENUES.index(row["exchange"])
+            self.publish("market.trades", value, stamp // 1000, place)
         assert self.producer.flush(30) == 0
-
-    def rows(self, sql: str) -> list[Row]:
-        """Rows of a query by column."""
-        with self.connection.cursor() as cursor:
-            cursor.execute(sql)
-            names = [column.name for column in cursor.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-
-    def until(self, reached: Callable[[], bool], what: str, seconds: float = 60) -> None:
-        """Wait for something; the jobs must not fail meanwhile."""
-        deadline = time.monotonic() + seconds
-        while not reached():
-            assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-            time.sleep(0.1)
 
     def count(self, table: str, condition: str = "true") -> int:
         """Rows of a derived table."""
-        sql = f"SELECT count(*) AS n FROM {SCHEMA}.{table} WHERE {condition}"
-        return int(self.rows(sql)[0]["n"])
-
-    def flink(self, *words: str) -> str:
-        """Run `python -m flink_jobs …`; what it prints."""
-        done = subprocess.run(
-            [str(self.settings.flink_python), "-m", "flink_jobs", *words],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def read(self, topic: str) -> list[Row]:
-        """All records of a topic of one partition, decimals exact."""
-        return [json.loads(value, parse_float=Decimal) for _, value in self.records(topic) if value]
-
-    def keys(self, topic: str) -> list[bytes]:
-        """Keys of all records of a topic of one partition, each once."""
-        return sorted({key for key, _ in self.records(topic)})
-
-    def records(self, topic: str) -> list[tuple[bytes, bytes | None]]:
-        """Keys and values of a topic of one partition."""
-        settings = {"bootstrap.servers": self.stack.bootstrap, "group.id": "jobs-test"}
-        consumer = Consumer(
-            {
-                **settings,
-                "auto.offset.reset": "earliest",
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-            }
-        )
-        consumer.subscribe([topic])
-        found = []
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            message = consumer.poll(1)
-            if message is None:
-                continue
-            if message.error():
-                break
-            found.append((message.key() or b"", message.value()))
-        consumer.close()
-        return found
+        sql = f"SELECT count(*) AS n FROM {self.schema}.{table} WHERE {condition}"
+        return int(self.query(sql)[0]["n"])
 
 
 @pytest.fixture(scope="module")
 def run(stack: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """Tell the story once."""
     with pytest.MonkeyPatch.context() as monkeypatch:
-        stage = Stage(stack, monkeypatch)
+        stage = Trades(stack, monkeypatch, NAME, TZ="America/New_York", IDLE_TIMEOUT="15 s")
         try:
             yield tell(stage, tmp_path_factory.mktemp("edited"))
         finally:
-            stage.connection.close()
-            for job in stage.cluster.jobs():
-                if job["name"].startswith(PREFIX) and job["state"] == "RUNNING":
-                    stage.cluster.cancel(job["jid"])
+            stage.end()
 
 
-def tell(stage: Stage, folder: Path) -> Run:
+def tell(stage: Trades, folder: Path) -> Run:
     """Publish, submit, wait, publish what is late, wait, edit, submit again."""
     admin = AdminClient({"bootstrap.servers": stage.stack.bootstrap})
-    topic = NewTopic(f"{PREFIX}market.trades", 2, 1, config={"retention.ms": "-1"})
+    topic = NewTopic(f"{stage.prefix}market.trades", 2, 1, config={"retention.ms": "-1"})
     admin.create_topics([topic])[topic.topic].result()
     spring = [row for row in market() if row["ts_event"] < micros(AUTUMN)]
     between = micros(SPRING) + 4 * 60_000_000
     early = [row for row in spring if row["ts_event"] < between]
     odd = [record(VENUES[0], 0, number, **values) for number, values in enumerate(ODD)]
-    stage.publish([*early, *odd, *(heartbeat(venue, between) for venue in VENUES)])
+    stage.write([*early, *odd, *(heartbeat(venue, between) for venue in VENUES)])
     jobs = submit(stage.settings, ["--job", "bars", "--job", "alerts"])
-    stage.until(lambda: stage.count("bars_1m", "symbol = 'BTC-USDT'") == 2, "the first bars")
-    stage.publish([record(VENUES[0], LATE, 999)])
+    until(lambda: stage.count("bars_1m", "symbol = 'BTC-USDT'") == 2, "the first bars")
+    stage.write([record(VENUES[0], LATE, 999)])
     later = [row for row in market() if row not in early]
     end = micros(AUTUMN) + 4 * 3_600_000_000
-    stage.publish([*later, *(heartbeat(venue, end) for venue in VENUES)])
-    stage.until(lambda: stage.count("bars_1m", "symbol = 'BTC-USDT'") == 20, "all bars")
-    stage.until(lambda: stage.count("trade_sessions_30s", "symbol = 'BTC-USDT'") == 20, "sessions")
+    stage.write([*later, *(heartbeat(venue, end) for venue in VENUES)])
+    until(lambda: stage.count("bars_1m", "symbol = 'BTC-USDT'") == 20, "all bars")
+    until(lambda: stage.count("trade_sessions_30s", "symbol = 'BTC-USDT'") == 20, "sessions")
     hours = len(expected_hours())
     ready = "symbol = 'BTC-USDT'"
-    stage.until(lambda: stage.count("moving_average_1h_10m", ready) == hours, "all hours")
-    tables = {name: stage.rows(f"SELECT * FROM {SCHEMA}.{name}") for name in TABLES}
+    until(lambda: stage.count("moving_average_1h_10m", ready) == hours, "all hours")
+    tables = {name: stage.query(f"SELECT * FROM {NAME}.{name}") for name in TABLES}
     names = {name: f"analytics.{name}" for name in TABLES} | {"alerts": "alerts"}
-    topics = {name: stage.read(PREFIX + names[name]) for name in TABLES}
-    late = stage.read(f"{PREFIX}market.late-events")
+    topics = {name: stage.read(names[name]) for name in TABLES}
+    late = stage.read("market.late-events")
     restarts = {name: restarted(stage.cluster, identity) for name, identity in jobs.items()}
     recomputed = recompute(stage)
-    corrected = stage.rows(f"SELECT * FROM {SCHEMA}.bars_1m WHERE symbol = 'BTC-USDT'")
-    keys = stage.keys(f"{PREFIX}analytics.bars_1m")
+    corrected = stage.query(f"SELECT * FROM {NAME}.bars_1m WHERE symbol = 'BTC-USDT'")
+    keys = sorted({key for key, _ in stage.records("analytics.bars_1m")})
     backtest = stage.flink(
         *("rules", "backtest", "price_move", "--threshold", "3", "--from", SPRING.isoformat()),
     )
@@ -267,11 +183,11 @@ def tell(stage: Stage, folder: Path) -> Run:
     return Run(tables, topics, late, jobs, restarts, *truth, edited, first)
 
 
-def recompute(stage: Stage) -> str:
+def recompute(stage: Trades) -> str:
     """Spoil a row, then compute the hour again in which the late row was lost."""
     with stage.connection.cursor() as cursor:
         cursor.execute(
-            f"UPDATE {SCHEMA}.bars_1m SET volume = 42 "
+            f"UPDATE {NAME}.bars_1m SET volume = 42 "
             "WHERE exchange = 'binance' AND symbol = 'BTC-USDT' AND window_start = %s",
             (SPRING,),
         )
@@ -279,19 +195,16 @@ def recompute(stage: Stage) -> str:
     return stage.flink("recompute", "bars_1m", *ends)
 
 
-def python_functions(stage: Stage) -> list[Row]:
+def python_functions(stage: Trades) -> list[Row]:
     """An indicator in Python over all bars, as a job that ends."""
     model = str(ROOT / "sql/indicators/trend_1m.sql")
     submit(stage.settings, ["--job", model, "--set", "BOUNDED=latest-offset"])
-    names = f"{PREFIX}trend_1m"
-
-    def ended() -> bool:
-        return [job["state"] for job in stage.cluster.jobs() if job["name"] == names] == [
-            "FINISHED"
-        ]
-
-    stage.until(ended, "the job with Python functions")
-    return stage.rows(f"SELECT * FROM {SCHEMA}.trend_1m WHERE symbol = 'BTC-USDT'")
+    name = f"{stage.prefix}trend_1m"
+    until(
+        lambda: [j["state"] for j in stage.cluster.jobs() if j["name"] == name] == ["FINISHED"],
+        "the job with Python functions",
+    )
+    return stage.query(f"SELECT * FROM {NAME}.trend_1m WHERE symbol = 'BTC-USDT'")
 
 
 def restarted(cluster: Cluster, identity: str) -> int:
@@ -300,12 +213,12 @@ def restarted(cluster: Cluster, identity: str) -> int:
     return len(cluster.get(f"/jobs/{identity}/exceptions")["exceptionHistory"]["entries"])
 
 
-def edit(stage: Stage, folder: Path, job: str, first: datetime) -> list[Row]:
+def edit(stage: Trades, folder: Path, job: str, first: datetime) -> list[Row]:
     """Correct a row, give the model a column more, submit its file from `first` on."""
     stage.cluster.cancel(job)
     with stage.connection.cursor() as cursor:
         cursor.execute(
-            f"UPDATE {SCHEMA}.bars_1m SET revision = 1, volume = 42 "
+            f"UPDATE {NAME}.bars_1m SET revision = 1, volume = 42 "
             "WHERE exchange = 'binance' AND window_start = %s",
             (first,),
         )
@@ -319,8 +232,8 @@ def edit(stage: Stage, folder: Path, job: str, first: datetime) -> list[Row]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MARKET_STREAMS_SQL", str(sql))
         submit(stage.settings, ["--job", str(model), "--from", first.isoformat()])
-    stage.until(lambda: stage.count("bars_1m", "price_range IS NOT NULL") >= 5, "the new column")
-    return stage.rows(f"SELECT * FROM {SCHEMA}.bars_1m WHERE symbol = 'BTC-USDT'")
+    until(lambda: stage.count("bars_1m", "price_range IS NOT NULL") >= 5, "the new column")
+    return stage.query(f"SELECT * FROM {NAME}.bars_1m WHERE symbol = 'BTC-USDT'")
 
 
 def expected_hours() -> set[tuple[str, datetime]]:

@@ -1,6 +1,5 @@
 """`KafkaEventBus` on a real broker: typed events, groups, commits."""
 
-import os
 import time
 import uuid
 from collections.abc import Iterator
@@ -18,13 +17,6 @@ from tests.connectors.kafka.bus_contract import wait
 pytestmark = pytest.mark.integration
 
 Seen = list[Trade]
-
-
-@pytest.fixture(scope="module")
-def bootstrap(request: pytest.FixtureRequest) -> str:
-    """A running broker: MARKET_STREAMS_TEST_KAFKA, or that of the stack."""
-    given = os.environ.get("MARKET_STREAMS_TEST_KAFKA")
-    return given or str(request.getfixturevalue("stack").bootstrap)
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ import pytest
 from connectors.simulator.orders import damage
 from flink_jobs import rules
 from flink_jobs.submit import submit
+from tests.integration.job_stage import Row, Stage, until
 from tests.integration.order_oracle import MINUTE, Oracle
-from tests.integration.order_stage import Row, Stage, until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 NAME = "orders_test"

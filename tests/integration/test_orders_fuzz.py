@@ -9,7 +9,7 @@ import pytest
 
 from connectors.simulator.orders import damage
 from flink_jobs.submit import submit
-from tests.integration.order_stage import Stage, until
+from tests.integration.job_stage import Stage, until
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 RECORDS = 10_000

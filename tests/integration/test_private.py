@@ -35,13 +35,6 @@ FILL = {"x": "TRADE", "X": "FILLED", "l": "1.0", "z": "1.0", "L": "68000.1", "t"
 ACCOUNT = {"e": "outboundAccountPosition", "u": T, "B": [{"a": "BTC", "f": "1.0", "l": "0.0"}]}
 
 
-@pytest.fixture(scope="module")
-def bootstrap(request: pytest.FixtureRequest) -> str:
-    """A running broker: MARKET_STREAMS_TEST_KAFKA, or that of the stack."""
-    given = os.environ.get("MARKET_STREAMS_TEST_KAFKA")
-    return given or str(request.getfixturevalue("stack").bootstrap)
-
-
 def environment(here: Exchange, bootstrap: str, state: Path, secret: str) -> dict[str, str]:
     """Variables of the process."""
     address = here.addresses["binance"]

@@ -13,6 +13,9 @@ from tests.integration.market import running_market
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
+# The local venues quote in USDT and in USD, so no symbol is on both: nothing to compare.
+MODELS = [name for name in expected.MODELS if name != "cross_venue_gap_1m"]
+
 SPEED = 100
 """Simulated seconds per second: 80 minutes of a market pass in less than one."""
 
@@ -42,15 +45,13 @@ def test_every_window_of_a_troubled_market_equals_the_oracle(stack: RunningStack
         market.exchange.fault(kind="disconnect", exchange="coinbase")
         market.wait_finished()
         market.stop_feeds()
-        results = market.compare(models=list(expected.MODELS))
+        results = market.compare(models=MODELS)
         market.flink("prove", "bars_1m")
         db = load([market.exchange.ledger])
         log = logged_trades(stack.bootstrap, "proof.market.trades")
     assert [str(result) for result in results if result.differences] == []
     assert {result.model: result.rows for result in results}["bars_1m"] > 2000
-    # The local venues quote in USDT and in USD: no symbol is on both.
-    empty = {result.model for result in results if not result.rows}
-    assert empty == {"cross_venue_gap_1m"}
+    assert all(result.rows for result in results), results
     truth = db.execute("SELECT exchange, symbol, trade_seq FROM trades").fetchall()
     assert len(truth) >= 200_000
     assert log == Counter(truth), "every trade is in the log exactly once"

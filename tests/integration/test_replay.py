@@ -20,13 +20,6 @@ pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def bootstrap(request: pytest.FixtureRequest) -> str:
-    """A running broker: MARKET_STREAMS_TEST_KAFKA, or that of the stack."""
-    given = os.environ.get("MARKET_STREAMS_TEST_KAFKA")
-    return given or str(request.getfixturevalue("stack").bootstrap)
-
-
 async def recorded(tmp_path: Path) -> tuple[Path, set[int]]:
     """A recording with duplicates, broken frames and a cut; the ids that were soundly sent."""
     async with exchange(tmp_path / "ledger", rate=60.0, speed=2.0, symbols=2) as here:

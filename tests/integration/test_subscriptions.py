@@ -1,8 +1,6 @@
 """What a running feed carries is changed a symbol at a time; the others see nothing of it."""
 
 import asyncio
-import os
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +11,10 @@ from connectors.exchanges.binance import Binance
 from connectors.feed.control import Change, ask
 from connectors.settings import Settings
 from tests.connectors.feed.running import Json, running_feed, until
-from tests.connectors.feed.scripted import ScriptedBinance, scripted_binance
+from tests.connectors.feed.scripted import ScriptedBinance
 from tests.connectors.simulator.harness import exchange as local_exchange
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(scope="module")
-def bootstrap(request: pytest.FixtureRequest) -> str:
-    """A running broker: MARKET_STREAMS_TEST_KAFKA, or that of the stack."""
-    given = os.environ.get("MARKET_STREAMS_TEST_KAFKA")
-    return given or str(request.getfixturevalue("stack").bootstrap)
-
-
-@pytest.fixture
-async def exchange() -> AsyncIterator[ScriptedBinance]:
-    """An exchange of this test alone."""
-    async with scripted_binance() as scripted:
-        yield scripted
 
 
 async def change(settings: Settings, method: str, *symbols: str) -> Any:

@@ -19,14 +19,3 @@ def test_a_job_plans(name: str) -> None:
     os.environ.update(Settings().flink_environment())
     plan, engine = plan_job(CATALOG, name)
     assert unbounded(explain_job(plan, engine), plan.settings) == []
-
-
-def test_every_model_that_goes_somewhere_is_in_a_job() -> None:
-    """A file that no job names would never run."""
-    named = {model for job in CATALOG.jobs.values() for model in job.models}
-    made = {
-        f"{path.parent.name}/{path.stem}"
-        for path in CATALOG.model_paths.values()
-        if CATALOG.model(f"{path.parent.name}/{path.stem}").sinks != ("none",)
-    }
-    assert made == named

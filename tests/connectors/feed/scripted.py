@@ -85,14 +85,14 @@ class ScriptedBinance:
                 break
             for frame in self.before_confirm:
                 await socket.send_str(frame)
-            request = message.json()
-            self.requests.append(request)
-            natives = {stream.split("@")[0].upper() for stream in request["params"]}
-            if request["method"] == "SUBSCRIBE" and natives & self.refused:
+            asked = message.json()
+            self.requests.append(asked)
+            natives = {stream.split("@")[0].upper() for stream in asked["params"]}
+            if asked["method"] == "SUBSCRIBE" and natives & self.refused:
                 error = {"code": 2, "msg": "Invalid request: unknown stream"}
-                await socket.send_str(json.dumps({"error": error, "id": request["id"]}))
+                await socket.send_str(json.dumps({"error": error, "id": asked["id"]}))
             elif self.confirm:
-                await socket.send_str(json.dumps({"result": None, "id": request["id"]}))
+                await socket.send_str(json.dumps({"result": None, "id": asked["id"]}))
                 self.subscribed.set()
         if socket in self.sockets:
             self.sockets.remove(socket)

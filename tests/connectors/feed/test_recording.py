@@ -116,7 +116,7 @@ async def test_a_venue_is_recorded_over_reconnects_for_the_local_exchange_to_pla
         recorder = Recorder(registry.venue(venue), [symbol], ["trades"], settings, out, 10**7)
         stop = asyncio.Event()
         task = asyncio.create_task(recorder.run(stop))
-        await until(lambda: recorder.frames > 15, "frames")
+        await until(lambda: recorder.frames > 30, "frames")
         await here.fault("disconnect", venue)
         before = recorder.frames
         await until(lambda: recorder.frames > before + 30, "frames after the cut")

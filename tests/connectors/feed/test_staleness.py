@@ -45,6 +45,17 @@ def test_recovery_is_told_with_how_long_the_silence_lasted() -> None:
     assert watched.limit(BUSY) == 10.0
 
 
+def test_a_time_without_reading_is_no_silence_of_the_venue() -> None:
+    """Sockets left unread while Kafka is slow: no stream is stale for it, and none is thin."""
+    watched = monitor()
+    watched.seen(BUSY, 1.0)
+    for second in (2.0, 9.0, 40.0):
+        watched.rest(second)
+        assert watched.check(second) == []
+    watched.seen(BUSY, 40.5)
+    assert watched.limit(BUSY) == 10.0
+
+
 def test_a_silence_over_a_reconnect_is_told_from_its_own_beginning() -> None:
     """To subscribe again is no event."""
     watched = monitor()

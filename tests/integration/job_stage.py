@@ -1,4 +1,4 @@
-"""What the tests of order jobs share: generator, topics, tables, jobs, on the session's stack."""
+"""What the tests of jobs share: topics, tables, jobs, commands, on the session's stack."""
 
 import json
 import subprocess
@@ -63,23 +63,48 @@ class Stage:
         given = {"ANALYTICS_SCHEMA": self.schema, "DATABASE_URL": self.stack.database_url}
         return Catalog.load(ROOT / "sql", given)
 
-    def publish(self, topic: str, value: bytes | None, stamp: int) -> None:
-        """One record into partition 0."""
-        self.producer.produce(self.prefix + topic, value, partition=0, timestamp=stamp)
+    def publish(self, topic: str, value: bytes | None, stamp: int, partition: int = 0) -> None:
+        """One record, with its own time in ms."""
+        self.producer.produce(self.prefix + topic, value, partition=partition, timestamp=stamp)
+
+    def flink(self, *words: str) -> str:
+        """Run `python -m flink_jobs …`; what it prints."""
+        done = subprocess.run(
+            [str(self.settings.flink_python), "-m", "flink_jobs", *words],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     def rows(self, table: str) -> list[Row]:
-        """All rows of a derived table; none while it is not there."""
+        """All rows of a derived table, times in ms; none while it is not there."""
+        try:
+            found = self.query(f"SELECT * FROM {self.schema}.{table}")
+        except psycopg2.errors.UndefinedTable:
+            return []
+        return [{name: plain(value) for name, value in row.items()} for row in found]
+
+    def query(self, sql: str) -> list[Row]:
+        """Rows of a query by column."""
         with self.connection.cursor() as cursor:
             cursor.execute("SET TIME ZONE 'UTC'")
-            try:
-                cursor.execute(f"SELECT * FROM {self.schema}.{table}")
-            except psycopg2.errors.UndefinedTable:
-                return []
+            cursor.execute(sql)
             names = [column.name for column in cursor.description or ()]
-            return [dict(zip(names, map(plain, row), strict=True)) for row in cursor.fetchall()]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def read(self, topic: str, committed: bool = True) -> list[Row]:
         """Everything that is in a topic of one partition, by default only what is committed."""
+        return [
+            json.loads(value, parse_float=Decimal)
+            for _, value in self.records(topic, committed)
+            if value is not None
+        ]
+
+    def records(self, topic: str, committed: bool = True) -> list[tuple[bytes, bytes | None]]:
+        """Keys and values of a topic of one partition."""
         level = "read_committed" if committed else "read_uncommitted"
         consumer = Consumer(
             {
@@ -92,7 +117,7 @@ class Stage:
             }
         )
         consumer.subscribe([self.prefix + topic])
-        found = []
+        found: list[tuple[bytes, bytes | None]] = []
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
             message = consumer.poll(1)
@@ -100,8 +125,7 @@ class Stage:
                 continue
             if message.error():
                 break
-            if message.value() is not None:
-                found.append(json.loads(message.value(), parse_float=Decimal))
+            found.append((message.key() or b"", message.value()))
         consumer.close()
         return found
 
