@@ -12,7 +12,7 @@ STACK := $(BASE) -m docker.stack
 WITH_STACK = eval "$$($(STACK) env)" &&
 
 .DEFAULT_GOAL := help
-.PHONY: help demo batch test test-long soak bench setup doctor up down status logs env jobs sql \
+.PHONY: help demo batch test test-long soak bench setup doctor up watch down status logs env jobs sql \
 	check-sql lint format lock pictures test-udfs test-dags open clean
 
 help: ## this list
@@ -52,11 +52,15 @@ setup: ## install environments and jars into the state folder
 doctor: ## say what this machine lacks and how to cure it
 	@$(PYTHON) -m docker.bootstrap doctor
 
-up: ## start all services, or SERVICE="market|batch|kafka|airflow-api|…"
+up: ## start all services and their jobs, or SERVICE="market|batch|kafka|airflow-api|…"
 	@$(SETUP) $(addprefix --for ,$(filter market batch,$(SERVICE)))
 	@$(STACK) up $(SERVICE)
 
-down: ## stop them in order
+watch: ## the same, and what dies is started again, with its jobs, until Ctrl-C
+	@$(SETUP) $(addprefix --for ,$(filter market batch,$(SERVICE)))
+	@$(STACK) watch $(SERVICE)
+
+down: ## stop jobs with savepoints, from which `make up` goes on, then the services in order
 	@$(STACK) down
 
 status: ## pid, port, health and memory of each service, or of SERVICE

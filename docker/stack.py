@@ -3,12 +3,16 @@
 import argparse
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 
+from docker.local import jobs
 from docker.local.defaults import GROUPS
 from docker.local.service import ServiceError
 from docker.local.settings import HOST, SettingsError, StackSettings, load
 from docker.local.stack import Stack
+from docker.local.supervisor import Supervisor
+from docker.local.terminal import interrupts
 
 NAMES = f"services, or one of the groups {', '.join(GROUPS)} (default: all)"
 
@@ -32,7 +36,8 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m docker.stack", description=__doc__)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     texts = {
-        up: "start the services; return when all answer",
+        up: "start the services and their jobs; return when all answer",
+        watch: "the same, and start again what dies, until Ctrl-C",
         status: "pid, port, health and memory of each",
     }
     for run, text in texts.items():
@@ -40,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("names", nargs="*", metavar="SERVICE|GROUP", help=NAMES)
         command.set_defaults(run=run)
     texts = {
-        down: "stop all in order",
+        down: "stop jobs with savepoints, then all services in order",
         env: "environment variables for clients, as `export` lines",
         where: "addresses to look at",
         clean: "stop all and remove the database's folder outside the state folder",
@@ -61,6 +66,8 @@ def up(settings: StackSettings, options: argparse.Namespace) -> int:
     seconds = stack.up(options.names)
     print(f"Up after {seconds:.1f} s.")
     started = {service.name for service in stack.choose(options.names)}
+    if started >= jobs.NEEDED:
+        print(f"Jobs: {jobs.resume(settings)}")
     if "jobmanager" in started:
         print(f"Flink's page    {settings.flink_rest}")
     if "airflow-api" in started:
@@ -74,8 +81,26 @@ def logins(settings: StackSettings) -> str:
 
 
 def down(settings: StackSettings, options: argparse.Namespace) -> int:
-    """Stop everything."""
-    Stack(settings).down()
+    """Stop everything; jobs first, with savepoints, from which `up` goes on."""
+    stack = Stack(settings)
+    if all(row.health == "up" for row in stack.status(jobs.NEEDED)):
+        try:
+            print(jobs.suspend(settings), end="")
+        except ServiceError as error:
+            print(f"{error}\njobs go on from their last checkpoints", file=sys.stderr)
+    stack.down()
+    return 0
+
+
+def watch(settings: StackSettings, options: argparse.Namespace) -> int:
+    """Start what is named, or everything, and what dies again, until Ctrl-C."""
+    up(settings, options)
+    services = Stack(settings).choose(options.names)
+    recover = {"jobmanager": lambda: jobs.resume(settings)}
+    ended = threading.Event()
+    with interrupts(ended), Supervisor(services, print, recover=recover):
+        print("Watching; Ctrl-C ends this, and leaves the services running.")
+        ended.wait()
     return 0
 
 

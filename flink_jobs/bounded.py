@@ -14,9 +14,9 @@ from flink_jobs import postgres
 from flink_jobs.catalog import Catalog, Job
 from flink_jobs.environment import Engine, java_text, root_cause
 from flink_jobs.errors import JobError
+from flink_jobs.jobs import python_archive
 from flink_jobs.model import Model
 from flink_jobs.render import Plan, Planner, Step
-from flink_jobs.run import python_archive
 from flink_jobs.settings import Settings
 
 NOTHING_LATE = str(100 * 365 * 86400)

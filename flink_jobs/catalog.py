@@ -86,6 +86,10 @@ class Catalog:
                 return Job(path.stem, (key,), 1, dict(self.config.get("options", {})))
         raise JobError(f"no job {name}{guess(name, self.jobs)}\n  known: {', '.join(self.jobs)}")
 
+    def asked(self, name: str) -> str:
+        """The name under which `job` finds the same wherever the folder lies."""
+        return name if name in self.jobs else f"{self.job(name).models[0]}.sql"
+
     def topic(self, name: str) -> Topic:
         """Settings of a topic; those of `default` where it has none of its own."""
         topics = self.config.get("topics", {})

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from flink_jobs import rules, settings
+from flink_jobs import checkpoints, rules, settings
 from flink_jobs.catalog import Catalog
 from flink_jobs.cluster import Cluster
 from flink_jobs.errors import JobError, SqlError
@@ -15,7 +15,8 @@ from flink_jobs.lint import unbounded
 from flink_jobs.render import definition_step
 from flink_jobs.settings import ROOT, Settings
 from flink_jobs.start import EARLIEST, moment
-from flink_jobs.submit import submit
+from flink_jobs.submissions import Submission, Submissions
+from flink_jobs.submit import told
 
 Options = argparse.Namespace
 
@@ -39,7 +40,7 @@ def list_jobs(options: Options) -> None:
 
 def render(options: Options) -> None:
     """The plain Flink SQL of a job."""
-    from flink_jobs.run import plan_job
+    from flink_jobs.jobs import plan_job
 
     plan, _ = plan_job(catalog_of(options), options.job, options.debug)
     print(plan.script())
@@ -47,7 +48,7 @@ def render(options: Options) -> None:
 
 def explain(options: Options) -> None:
     """The optimized plan of a job."""
-    from flink_jobs.run import explain_job, plan_job
+    from flink_jobs.jobs import explain_job, plan_job
 
     plan, engine = plan_job(catalog_of(options), options.job, options.debug)
     text = explain_job(plan, engine)
@@ -67,33 +68,105 @@ def sources(options: Options) -> None:
 
 
 def submit_jobs(options: Options) -> None:
-    """Submit jobs; none that runs already."""
-    cluster = Cluster(Settings().flink_rest_url)
-    catalog = catalog_of(options)
-    prefix = catalog.variables["TOPIC_PREFIX"]
-    for name in options.jobs:
-        if cluster.running(prefix + catalog.job(name).name):
-            raise JobError(
-                f"{name} runs already\n  to do: `python -m flink_jobs cancel {name}` first"
-            )
+    """Submit jobs, or take up edits of running ones: on with their state, or computed anew."""
+    if options.dry_run:
+        _tell(options, [(catalog_of(options), name) for name in options.jobs], options.start)
+        return
     arguments = [part for name in options.jobs for part in ("--job", name)]
-    arguments += [part for pair in options.set for part in ("--set", pair)]
     arguments += ["--from", options.start] if options.start else []
+    _submit(options, arguments)
+
+
+def _submit(options: Options, arguments: list[str]) -> None:
+    """Call `flink run` and tell what became of each job."""
+    arguments = arguments + [part for pair in options.set for part in ("--set", pair)]
     arguments += ["--debug"] if options.debug else []
-    for name, identity in submit(Settings(), arguments).items():
-        print(f"{name} RUNNING {identity}")
+    for done in told(Settings(), arguments):
+        print(f"{done['job']} RUNNING {done['id']}\n  {done['how']}")
+
+
+def _tell(options: Options, jobs: list[tuple[Catalog, str]], start: str | None = None) -> None:
+    """What submitting would do."""
+    from flink_jobs.lifecycle import prepared
+
+    for catalog, name in jobs:
+        print(f"{name} {prepared(catalog, name, start, options.debug).told()}")
+
+
+def stop(options: Options) -> None:
+    """Stop jobs with a savepoint; `submit` goes on from it."""
+    _stop(options, options.jobs, wanted=False)
+
+
+def suspend(options: Options) -> None:
+    """Stop all jobs with savepoints, before the cluster stops; `resume` starts them again."""
+    _stop(options, None, wanted=True)
+
+
+def _stop(options: Options, names: list[str] | None, wanted: bool) -> None:
+    cluster, catalog = Cluster(Settings().flink_rest_url), catalog_of(options)
+    submissions = Submissions(catalog.variables)
+    prefix = catalog.variables["TOPIC_PREFIX"]
+    if names is None:
+        chosen = [one for one in submissions.wanted() if cluster.running(one.job_name)]
+    else:
+        chosen = [_running(submissions, cluster, prefix + name) for name in names]
+    for one in chosen:
+        print(f"{one.job_name} STOPPED {checkpoints.stop(cluster, submissions, one, wanted)}")
+
+
+def _running(submissions: Submissions, cluster: Cluster, job_name: str) -> Submission:
+    one = submissions.newest(job_name)
+    if one is None or not cluster.running(job_name):
+        raise JobError(f"no running job {job_name}\n  to do: `python -m flink_jobs status` lists")
+    return one
+
+
+def resume(options: Options) -> None:
+    """Start again each job that is to run and does not, from its newest savepoint or checkpoint."""
+    cluster = Cluster(Settings().flink_rest_url)
+    wanted = Submissions(catalog_of(options).variables).wanted()
+    missing = [one for one in wanted if not cluster.running(one.job_name)]
+    if missing:
+        numbers = [part for one in missing for part in ("--version", str(one.submission_id))]
+        _submit(options, numbers)
+    else:
+        print(f"nothing to resume: {len(wanted)} jobs wanted, all run")
+
+
+def rollback(options: Options) -> None:
+    """Go back to the version of a job before its last edit; the files in sql/ stay as they are."""
+    catalog = catalog_of(options)
+    listed = Submissions(catalog.variables).of(catalog.variables["TOPIC_PREFIX"] + options.job)
+    older = [one for one in listed if one.statements.plain != listed[0].statements.plain]
+    if not older:
+        raise JobError(
+            f"no other version of {options.job} was ever submitted\n"
+            "  to do: `python -m flink_jobs list` names the jobs"
+        )
+    number = older[0].submission_id
+    if not options.dry_run:
+        _submit(options, ["--version", str(number)])
+        return
+    from flink_jobs.lifecycle import version
+
+    with version(catalog, number) as old:
+        _tell(options, [old])
 
 
 def cancel(options: Options) -> None:
-    """Cancel running jobs by name or id."""
+    """Cancel running jobs by name or id; the next submission starts anew."""
     cluster = Cluster(Settings().flink_rest_url)
-    prefix = catalog_of(options).variables["TOPIC_PREFIX"]
+    catalog = catalog_of(options)
+    prefix = catalog.variables["TOPIC_PREFIX"]
     for name in options.jobs:
         found = cluster.running(prefix + name) or cluster.running(name)
         if not found:
             raise JobError(f"no running job {name}\n  to do: `python -m flink_jobs status` lists")
         for identity in found:
+            job_name = cluster.get(f"/jobs/{identity}")["name"]
             cluster.cancel(identity)
+            Submissions(catalog.variables).forget(job_name)
             print(f"{name} CANCELED {identity}")
 
 
@@ -228,8 +301,15 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--from", dest="start", help="earliest, latest or an ISO time")
     starting = add("submit", submit_jobs)
     starting.add_argument("jobs", nargs="+", metavar="JOB")
-    starting.add_argument("--from", dest="start", help="earliest, latest or an ISO time")
-    add("cancel", cancel).add_argument("jobs", nargs="+", metavar="JOB")
+    starting.add_argument("--from", dest="start", help="start anew: earliest, latest, an ISO time")
+    starting.add_argument("--dry-run", action="store_true", help="tell, and change nothing")
+    for name, function in (("stop", stop), ("cancel", cancel)):
+        add(name, function).add_argument("jobs", nargs="+", metavar="JOB")
+    add("suspend", suspend)
+    add("resume", resume)
+    back = add("rollback", rollback)
+    back.add_argument("job", metavar="JOB")
+    back.add_argument("--dry-run", action="store_true", help="tell, and change nothing")
     _rules(add("rules", list_rules), common)
     add("prove", prove).add_argument("models", nargs="*", metavar="MODEL", help="default: all")
     correcting = add("recompute", recompute)

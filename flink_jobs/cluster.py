@@ -17,9 +17,12 @@ class Cluster:
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
 
-    def get(self, path: str, method: str = "GET") -> Any:
+    def get(self, path: str, method: str = "GET", body: Any = None) -> Any:
         """JSON answer of the REST interface. JobError if the cluster does not answer."""
         request = urllib.request.Request(self.url + path, method=method)
+        if body is not None:
+            request.data = json.dumps(body).encode()
+            request.add_header("Content-Type", "application/json")
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
                 return json.loads(answer.read() or b"{}")
@@ -49,6 +52,28 @@ class Cluster:
         self.get(f"/jobs/{identity}?mode=cancel", "PATCH")
         self._wait(identity, seconds, lambda detail: detail["state"] in ENDED)
 
+    def stop(self, identity: str, seconds: float = 120) -> str:
+        """Stop a job with a savepoint; its address. JobError where that does not succeed."""
+        asked = self.get(f"/jobs/{identity}/stop", "POST", {"drain": False})
+        path = f"/jobs/{identity}/savepoints/{asked['request-id']}"
+        deadline = time.monotonic() + seconds
+        while True:
+            answer = self.get(path)
+            if answer["status"]["id"] == "COMPLETED":
+                break
+            if time.monotonic() > deadline:
+                raise JobError(f"no savepoint of job {identity} within {seconds:g} s")
+            time.sleep(0.2)
+        cause = answer["operation"].get("failure-cause")
+        if cause:
+            raise JobError(f"no savepoint of job {identity}: {_last_cause(cause['stack-trace'])}")
+        self._wait(identity, seconds, lambda detail: detail["state"] in ENDED)
+        return str(answer["operation"]["location"])
+
+    def version(self) -> str:
+        """Flink's version."""
+        return str(self.get("/overview")["flink-version"])
+
     def wait_running(self, identity: str, seconds: float = 60) -> None:
         """Wait until all tasks of a job run (or it has finished). JobError if it fails."""
         self._wait(identity, seconds, _runs)
@@ -69,10 +94,7 @@ class Cluster:
         """The newest exception of a job, its last cause only."""
         answer = self.get(f"/jobs/{identity}/exceptions")
         entries = answer.get("exceptionHistory", {}).get("entries", [])
-        stack = str(entries[0].get("stacktrace", "")) if entries else ""
-        causes = [line for line in stack.splitlines() if line.startswith("Caused by: ")]
-        first = stack.splitlines()[:1]
-        return (causes or first or ["no exception; too few free task slots?"])[-1]
+        return _last_cause(str(entries[0].get("stacktrace", "")) if entries else "")
 
 
 def _runs(detail: dict[str, Any]) -> bool:
@@ -80,3 +102,10 @@ def _runs(detail: dict[str, Any]) -> bool:
     return detail["state"] == "FINISHED" or (
         detail["state"] == "RUNNING" and states <= {"RUNNING", "FINISHED"}
     )
+
+
+def _last_cause(stack: str) -> str:
+    """The innermost cause of a Java stack."""
+    causes = [line for line in stack.splitlines() if line.startswith("Caused by: ")]
+    first = stack.splitlines()[:1]
+    return (causes or first or ["no exception; too few free task slots?"])[-1]

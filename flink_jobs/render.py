@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from flink_jobs import alerts, late, lint, sinks, start
 from flink_jobs.catalog import Catalog, Job, Topic
@@ -37,6 +38,8 @@ class Plan:
     topics: dict[str, Topic] = field(default_factory=dict)
     tables: dict[str, PostgresTable] = field(default_factory=dict)
     uses_python: bool = False
+    first: datetime | None = None
+    """The first instant that is written; None: from the topics' beginning."""
 
     @property
     def statement_set(self) -> str:
@@ -88,7 +91,7 @@ class Planner:
             "pipeline.name": f"{catalog.variables['TOPIC_PREFIX']}{job.name}",
             "parallelism.default": str(job.parallelism),
         }
-        self.plan = Plan(job.name, settings, models)
+        self.plan = Plan(job.name, settings, models, first=self.start.first)
 
     def make(self) -> Plan:
         """The plan; its steps have been run. SqlError for a fault in a file."""

@@ -25,6 +25,11 @@ def command(settings: Settings, arguments: Sequence[str]) -> list[str]:
 
 def submit(settings: Settings, arguments: Sequence[str], seconds: float = 90) -> dict[str, str]:
     """Job ids by job name, once all tasks of each job run. JobError with the client's words."""
+    return {entry["job"]: entry["id"] for entry in told(settings, arguments, seconds)}
+
+
+def told(settings: Settings, arguments: Sequence[str], seconds: float = 90) -> list[dict[str, str]]:
+    """What run.py says of each job, once all its tasks run. JobError with the client's words."""
     cluster = Cluster(settings.flink_rest_url)
     cluster.get("/overview")
     done = subprocess.run(
@@ -40,7 +45,7 @@ def submit(settings: Settings, arguments: Sequence[str], seconds: float = 90) ->
         raise JobError(said(done.stderr, done.stdout))
     for entry in found:
         cluster.wait_running(entry["id"], seconds)
-    return {entry["job"]: entry["id"] for entry in found}
+    return found
 
 
 def said(stderr: str, stdout: str) -> str:

@@ -29,6 +29,18 @@ def ensure(servers: str, topics: Mapping[str, Topic]) -> list[str]:
         admin.close()
 
 
+def cluster_id(servers: str) -> str:
+    """Identity of the Kafka cluster: offsets hold for it alone. JobError if it does not answer."""
+    try:
+        admin = KafkaAdminClient(bootstrap_servers=servers, bootstrap_timeout_ms=TIMEOUT_MS)
+    except KafkaError as error:
+        raise _no_broker(servers, error) from None
+    try:
+        return str(admin.describe_cluster()["cluster_id"])
+    finally:
+        admin.close()
+
+
 def head_lost(servers: str, names: Iterable[str], seconds: float = 10) -> int | None:
     """Time of the oldest records still there, in ms, if older ones have been deleted.
 

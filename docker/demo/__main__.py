@@ -19,6 +19,7 @@ from docker.demo.services import Connector, Exchange
 from docker.demo.settings import VENUES, DemoSettings
 from docker.demo.state import DemoState, Feed, TopicReader
 from docker.demo.view import screen
+from docker.local import jobs
 from docker.local.service import NotReady, Service, ServiceError
 from docker.local.settings import ROOT, SettingsError, StackSettings, load
 from docker.local.stack import Stack
@@ -113,18 +114,16 @@ class Demo:
 
     def environment(self) -> dict[str, str]:
         """Our environment with the stack's addresses and the demo's own names."""
-        return {
-            **os.environ,
-            **self.settings.environment(),
-            "TOPIC_PREFIX": self.demo.topic_prefix,
-            "ANALYTICS_SCHEMA": self.demo.analytics_schema,
-        }
+        return {**os.environ, **self.settings.environment(), **self.demo.names}
 
     def watch(self) -> None:
         """Show the live terminal until the end; dead services are restarted meanwhile."""
         for look in (self.look_fast, self.look_slow):
             threading.Thread(target=look, daemon=True).start()
-        with Supervisor([*self.stack.services, *self.connectors], self.report):
+        names = self.demo.names
+        recover = {"jobmanager": lambda: jobs.resume(self.settings, names)}
+        watched = [*self.stack.services, *self.connectors]
+        with Supervisor(watched, self.report, recover=recover):
             self.show(self.state.started + (self.demo.seconds or float("inf")))
 
     def show(self, deadline: float) -> None:

@@ -33,6 +33,11 @@ class DemoSettings(BaseSettings):
     binance_metrics_port: int = Field(18201, ge=1, le=65535)
     coinbase_metrics_port: int = Field(18202, ge=1, le=65535)
 
+    @property
+    def names(self) -> dict[str, str]:
+        """What the demo's topics and schema are called, for commands about them."""
+        return {"TOPIC_PREFIX": self.topic_prefix, "ANALYTICS_SCHEMA": self.analytics_schema}
+
     def port(self, venue: str) -> int:
         """Port of the venue's simulated exchange."""
         return int(getattr(self, f"{venue}_port"))

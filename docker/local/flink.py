@@ -62,7 +62,6 @@ class JobManager(FlinkProcess):
 
     name = "jobmanager"
     script = "jobmanager.sh"
-    lost_by_death = "its jobs are gone with it: submit them again"
 
     @property
     def port(self) -> int:

@@ -35,8 +35,6 @@ class Service(ABC):
     """Whether the process itself listens on ``port``."""
     after: tuple[str, ...] = ()
     """Names of services that must answer before this one is started."""
-    lost_by_death = ""
-    """What its users must do once it was started again; empty: nothing."""
 
     def __init__(self, settings: StackSettings) -> None:
         self.settings = settings

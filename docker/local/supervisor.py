@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from docker.local.service import Service, ServiceError
@@ -36,7 +36,8 @@ class Supervisor:
     """A thread that looks after services until it is closed; it does not stop them.
 
     `report` gets one text for each thing that happens, from the supervisor's own threads. A
-    death comes with the last lines of the service's log.
+    death comes with the last lines of the service's log. `recover`: what to do once a service
+    has been started again, by its name; it says what it did. ServiceError is reported.
     """
 
     def __init__(
@@ -44,10 +45,12 @@ class Supervisor:
         services: Iterable[Service],
         report: Callable[[str], None],
         poll_seconds: float = 0.5,
+        recover: Mapping[str, Callable[[], str]] | None = None,
     ) -> None:
         now = time.monotonic()
         self._watched = [Watched(service, running_since=now) for service in services]
         self._report = report
+        self._recover = dict(recover or {})
         self._poll_seconds = poll_seconds
         self._closing = threading.Event()
         self._threads = [
@@ -103,5 +106,10 @@ class Supervisor:
             self._died(watched, time.monotonic(), f"did not start ({str(error).splitlines()[0]})")
             return
         watched.running_since = time.monotonic()
-        loss = f"; {service.lost_by_death}" if service.lost_by_death else ""
-        self._report(f"{service.name} is back after {seconds:.1f} s{loss}")
+        self._report(f"{service.name} is back after {seconds:.1f} s")
+        recover = self._recover.get(service.name)
+        if recover is not None:
+            try:
+                self._report(recover())
+            except ServiceError as error:
+                self._report(str(error))

@@ -55,7 +55,7 @@ def watch(files: Callable[[], Sequence[Path]]) -> Iterator[None]:
 
 
 def _plan(catalog: Catalog, name: str, debug: bool) -> str:
-    from flink_jobs.run import explain_job, plan_job
+    from flink_jobs.jobs import explain_job, plan_job
 
     plan, engine = plan_job(catalog, name, debug)
     for warning in unbounded(explain_job(plan, engine), plan.settings):

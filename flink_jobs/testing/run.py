@@ -17,9 +17,9 @@ from flink_jobs import alerts, late, sinks
 from flink_jobs.catalog import Catalog, Definition
 from flink_jobs.environment import Engine
 from flink_jobs.errors import JobError
+from flink_jobs.jobs import python_archive
 from flink_jobs.model import Model
 from flink_jobs.render import Step, definition_step, inlined, model_query, model_view
-from flink_jobs.run import python_archive
 from flink_jobs.script import Source, Statement, split
 from flink_jobs.testing import cluster, given, values
 from flink_jobs.testing.cases import Case

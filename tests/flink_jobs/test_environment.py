@@ -9,7 +9,7 @@ import pytest
 from flink_jobs.catalog import Catalog
 from flink_jobs.environment import root_cause
 from flink_jobs.errors import SqlError
-from flink_jobs.run import plan_job
+from flink_jobs.jobs import plan_job
 from flink_jobs.settings import ROOT, Settings
 
 pytestmark = pytest.mark.flink

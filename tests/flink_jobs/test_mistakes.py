@@ -9,8 +9,8 @@ import pytest
 
 from flink_jobs.catalog import Catalog
 from flink_jobs.errors import SqlError
+from flink_jobs.jobs import explain_job, plan_job
 from flink_jobs.lint import unbounded
-from flink_jobs.run import explain_job, plan_job
 from flink_jobs.settings import ROOT, Settings
 
 pytestmark = pytest.mark.flink

@@ -18,6 +18,8 @@ from flink_jobs.cluster import Cluster
 from flink_jobs.settings import Settings
 
 Row = dict[str, Any]
+VENUES = ("binance", "coinbase")
+"""In the order of their partitions."""
 
 
 class Stage:
@@ -140,6 +142,59 @@ class Stage:
         """How often a job failed."""
         found = self.cluster.get(f"/jobs/{identity}/exceptions")
         return len(found["exceptionHistory"]["entries"])
+
+
+UNTIMED = 1_772_936_700_000_000
+"""Time of the Kafka record of a trade that has none, in µs."""
+
+
+class Trades(Stage):
+    """A stage with trades of two venues."""
+
+    def write(self, rows: list[Row]) -> None:
+        """Write rows into the partitions of their venues, with their event time."""
+        for row in rows:
+            stamp = row["ts_event"] if 0 < (row["ts_event"] or 0) < 2**60 else UNTIMED
+            value = json.dumps(row).encode()
+            place = VENUES.index(row["exchange"])
+            self.publish("market.trades", value, stamp // 1000, place)
+        assert self.producer.flush(30) == 0
+
+    def count(self, table: str, condition: str = "true") -> int:
+        """Rows of a derived table."""
+        sql = f"SELECT count(*) AS n FROM {self.schema}.{table} WHERE {condition}"
+        return int(self.query(sql)[0]["n"])
+
+
+def micros(moment: datetime) -> int:
+    """Microseconds since the epoch."""
+    return int(moment.timestamp()) * 1_000_000
+
+
+def record(venue: str, at: int | None, sequence: int, **values: Any) -> Row:
+    """A trade as connectors publish it."""
+    return {
+        "event_type": "trade",
+        "exchange": venue,
+        "symbol": "BTC-USDT",
+        "native_symbol": "BTCUSDT",
+        "ts_event": at,
+        "ts_recv": 1_793_000_000_000_000 if at is None else at + 1500,
+        "source": f"{venue}-1",
+        "ts_source": "venue",
+        "schema_version": 1,
+        "trade_id": str(sequence),
+        "trade_seq": sequence,
+        "price": "60000.1",
+        "size": "0.5",
+        "side": "buy",
+        **values,
+    }
+
+
+def heartbeat(venue: str, at: int) -> Row:
+    """What moves the time of a venue's partition."""
+    return {**record(venue, at, 0, event_type="heartbeat", symbol="*"), "price": None}
 
 
 def plain(value: Any) -> Any:

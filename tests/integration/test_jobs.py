@@ -19,11 +19,10 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from flink_jobs.cluster import Cluster
 from flink_jobs.settings import ROOT
 from flink_jobs.submit import submit
-from tests.integration.job_stage import Row, Stage, until
+from tests.integration.job_stage import VENUES, Row, Trades, heartbeat, micros, record, until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 NAME = "jobs_test"
-VENUES = ("binance", "coinbase")
 SPRING = datetime(2026, 3, 8, 2, 25, tzinfo=UTC)
 """New York has no 02:30 on this day: clocks go from 02:00 to 03:00."""
 AUTUMN = datetime(2026, 11, 1, 1, 25, tzinfo=UTC)
@@ -31,37 +30,6 @@ MINUTES = (0, 5, 6, 65, 66)
 TABLES = ("bars_1m", "moving_average_1h_10m", "trade_sessions_30s", "alerts")
 KEYS = {"alerts": ("alert_id",)}
 WINDOW_KEY = ("exchange", "symbol", "window_start")
-
-
-def micros(moment: datetime) -> int:
-    """Microseconds since the epoch."""
-    return int(moment.timestamp()) * 1_000_000
-
-
-def record(venue: str, at: int | None, sequence: int, **values: Any) -> Row:
-    """A trade as connectors publish it."""
-    return {
-        "event_type": "trade",
-        "exchange": venue,
-        "symbol": "BTC-USDT",
-        "native_symbol": "BTCUSDT",
-        "ts_event": at,
-        "ts_recv": 1_793_000_000_000_000 if at is None else at + 1500,
-        "source": f"{venue}-1",
-        "ts_source": "venue",
-        "schema_version": 1,
-        "trade_id": str(sequence),
-        "trade_seq": sequence,
-        "price": "60000.1",
-        "size": "0.5",
-        "side": "buy",
-        **values,
-    }
-
-
-def heartbeat(venue: str, at: int) -> Row:
-    """What moves the time of a venue's partition."""
-    return {**record(venue, at, 0, event_type="heartbeat", symbol="*"), "price": None}
 
 
 def market() -> list[Row]:
@@ -115,24 +83,6 @@ class Run(NamedTuple):
     first: datetime
 
 
-class Trades(Stage):
-    """A stage with trades of two venues."""
-
-    def write(self, rows: list[Row]) -> None:
-        """Write rows into the partitions of their venues, with their event time."""
-        for row in rows:
-            stamp = row["ts_event"] if 0 < (row["ts_event"] or 0) < 2**60 else micros(SPRING)
-            value = json.dumps(row).encode()
-            place = VENUES.index(row["exchange"])
-            self.publish("market.trades", value, stamp // 1000, place)
-        assert self.producer.flush(30) == 0
-
-    def count(self, table: str, condition: str = "true") -> int:
-        """Rows of a derived table."""
-        sql = f"SELECT count(*) AS n FROM {self.schema}.{table} WHERE {condition}"
-        return int(self.query(sql)[0]["n"])
-
-
 @pytest.fixture(scope="module")
 def run(stack: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """Tell the story once."""
@@ -165,6 +115,10 @@ def tell(stage: Trades, folder: Path) -> Run:
     hours = len(expected_hours())
     ready = "symbol = 'BTC-USDT'"
     until(lambda: stage.count("moving_average_1h_10m", ready) == hours, "all hours")
+    moved, large = (f"rule_id = '{rule}'" for rule in ("price_move", "large_trade"))
+    until(lambda: stage.count("alerts", moved) == 20, "alerts of moves")
+    twice = f"{large} AND count = 2 AND subject LIKE '%BTC-USDT'"
+    until(lambda: stage.count("alerts", twice) == 20, "alerts of large trades")
     tables = {name: stage.query(f"SELECT * FROM {NAME}.{name}") for name in TABLES}
     names = {name: f"analytics.{name}" for name in TABLES} | {"alerts": "alerts"}
     topics = {name: stage.read(names[name]) for name in TABLES}

@@ -5,8 +5,8 @@ import os
 import pytest
 
 from flink_jobs.catalog import Catalog
+from flink_jobs.jobs import explain_job, plan_job
 from flink_jobs.lint import unbounded
-from flink_jobs.run import explain_job, plan_job
 from flink_jobs.settings import ROOT, Settings
 
 pytestmark = pytest.mark.flink
