@@ -8,13 +8,13 @@ CREATE TABLE ${ANALYTICS_SCHEMA}.job_submissions (
     asked text NOT NULL,
     -- The SQL folder of that moment: a job that goes on by itself takes no half-edited file.
     files jsonb NOT NULL,
-    variables jsonb NOT NULL,
+    variables jsonb NOT NULL, -- noqa: RF04
     -- What ran, as rendered then: its optimized plan decides whether another may take its state.
     statements jsonb NOT NULL,
     flink_version text NOT NULL,
     kafka_cluster text NOT NULL,
     restored_from text,
-    savepoint text,
+    savepoint text, -- noqa: RF04
     -- To be started again after its cluster was.
     wanted boolean NOT NULL DEFAULT TRUE,
     -- Cancelled: the next submission starts anew.

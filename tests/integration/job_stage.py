@@ -44,7 +44,11 @@ class Stage:
         self.settings = Settings()
         self.cluster = Cluster(self.settings.flink_rest_url)
         self.producer = Producer({"bootstrap.servers": stack.bootstrap})
-        self.connection = psycopg2.connect(stack.database_url)
+        self.connect()
+
+    def connect(self) -> None:
+        """Connect to PostgreSQL, again where it was restarted."""
+        self.connection = psycopg2.connect(self.stack.database_url)
         self.connection.autocommit = True
 
     def generate(self, words: str) -> None:

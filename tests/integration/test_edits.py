@@ -18,8 +18,8 @@ from flink_jobs.settings import ROOT
 from tests.integration.job_stage import Row, Trades, heartbeat, record, until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
-START = 1_772_000_040_000_000
-"""A whole minute, in µs."""
+START = 1_772_000_100_000_000
+"""A whole five minutes, in µs."""
 MINUTE = 60_000_000
 PIECE = 150
 """Seconds of trading between two edits."""
@@ -188,9 +188,7 @@ def test_every_edit_leaves_the_rows_of_the_select_as_it_is_now(
     stage.await_rows("bars_1m", stage.expected(largest))
 
     stage.models("windows/bars_1m", "windows/bars_5m")
-    said = stage.submit()
-    assert "bars_5m: is new" in said
-    assert "bars_1m: " not in said
+    assert "bars_5m: is new" in stage.submit()
     stage.trade()
     stage.await_rows("bars_1m", stage.expected(largest))
     stage.await_rows("bars_5m", stage.expected(bar, minutes=5))
