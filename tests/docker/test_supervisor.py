@@ -71,6 +71,27 @@ def test_killed_service_is_reported_and_started_again(sleeper: Sleeper) -> None:
     assert after.pid != before.pid
 
 
+def test_what_its_death_has_cost_is_made_good(sleeper: Sleeper) -> None:
+    """Once the service is back; what went wrong there is told too."""
+    reports: queue.Queue[str] = queue.Queue()
+    calls: list[str] = []
+
+    def recover() -> str:
+        calls.append("")
+        if len(calls) == 2:
+            raise ServiceError("no jobs today")
+        return "2 jobs go on"
+
+    recovery = {"sleeper": recover}
+    with Supervisor([sleeper], reports.put, poll_seconds=0.05, recover=recovery):
+        for told in ("2 jobs go on", "no jobs today"):
+            process = sleeper.process.find()
+            assert process is not None
+            process.kill()
+            said = [reports.get(timeout=10) for _ in range(3)]
+            assert said[2] == told
+
+
 def test_closed_supervisor_leaves_the_service_running(sleeper: Sleeper) -> None:
     """Watching ends without stopping what was watched."""
     with Supervisor([sleeper], print, poll_seconds=0.05):
