@@ -112,7 +112,7 @@ def test_the_symbol_comes_from_the_master(database: BatchDatabase) -> None:
 def test_a_temporary_failure_is_retried(database: BatchDatabase) -> None:
     """Others go on meanwhile; the retries are counted and logged."""
     script = {"7203.T": [Failure.TIMEOUT, Failure.SERVER_ERROR, Failure.MALFORMED]}
-    bench = Bench(database, script)
+    bench = Bench(database, script, retry_delay=0.2)
     bench.engine.run_chunk(bench.engine.start_batch(CODES))
     assert bench.stocks("status, retry_count, http_calls")[0] == ("completed", 3, 4)
     assert bench.source
